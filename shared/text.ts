@@ -40,9 +40,15 @@ export interface JobVerb {
   todo: string;
 }
 
+const verbs: Record<string, JobVerb> = {
+  restore: { did: "restored", todo: "restore" },
+  purge: { did: "purged", todo: "purge" },
+  import: { did: "imported", todo: "import" },
+};
+
 /** Returns a job's verbs; unknown jobs, as in a history, count as a reduce. */
 export function verbOf(job: unknown): JobVerb {
-  return job === "restore" ? { did: "restored", todo: "restore" } : { did: "moved", todo: "move" };
+  return verbs[String(job)] ?? { did: "moved", todo: "move" };
 }
 
 export function listeningUrl({ address, family, port }: AddressInfo): string {

@@ -158,8 +158,10 @@ describe("the documentation", () => {
 
   it("lists every member of a job's data, and every job", () => {
     const jobs = Object.keys(payloadSchemas);
-    const { reduce, restore } = payloadSchemas;
-    const members = [...new Set([reduce, restore].flatMap(({ shape }) => Object.keys(shape)))].sort();
+    const { reduce, restore, purge, import: imports } = payloadSchemas;
+    const members = [
+      ...new Set([reduce, restore, purge, imports].flatMap(({ shape }) => Object.keys(shape))),
+    ].sort();
     for (const job of jobs) expect(textOf("docs/interface.md")).toMatch(new RegExp(`named[^:]*\`${job}\``));
     expect([...namesInTable("docs/interface.md", "Asking for a job")].sort()).toEqual(members);
     const own = Object.keys(migrateSchema.shape).filter((member) => !members.includes(member));

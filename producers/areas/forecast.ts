@@ -1,6 +1,6 @@
 import { type Area, openAllowedArea } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
-import { readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { readPolicies } from "../../shared/area/config/policies.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";

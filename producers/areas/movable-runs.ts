@@ -1,9 +1,9 @@
-import type { ReducePolicy } from "../../shared/area/config/reduce-policies.ts";
+import type { Policy } from "../../shared/area/config/policies.ts";
 import { matchRun, targetSql } from "../../shared/area-db/match-run.ts";
 import { isOddTime } from "../../shared/sqlite/times.ts";
 
 /** The selectors that a run's own row answers. */
-export type RunRequest = ReducePolicy["request"];
+export type RunRequest = Policy["request"];
 
 /**
  * Builds SQL for the runs of megatest.db that a reduce with these selectors would consider, judged by each run's own

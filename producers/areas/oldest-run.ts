@@ -1,7 +1,7 @@
 import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
-import { readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { readPolicies } from "../../shared/area/config/policies.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";

@@ -3,7 +3,7 @@ import { type Area, openAreaUnchecked } from "../../shared/area/area.ts";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import { findCache } from "../../shared/area/cache/cache.ts";
 import { findOtherCaches } from "../../shared/area/cache/single-cache.ts";
-import { policySection, readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { type PolicyJob, policySections, readPolicies } from "../../shared/area/config/policies.ts";
 import { readHistory } from "../../shared/area/history.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { findPause } from "../../shared/area/pause.ts";
@@ -38,16 +38,16 @@ export async function areaStatus(
   };
   const homehost = attempt(() => readHomehost(area), { value: undefined, pinned: false });
   const home = await decideHome(homehost, settings);
-  const found = attempt(() => findCache(area, settings), null);
-  const cache = found ?? undefined;
+  const pair = attempt(() => findCache(area, settings), null);
+  const cache = pair ?? undefined;
   // A cache of this area under another name makes jobs refuse.
-  if (found === undefined && home.atHome !== false)
+  if (pair === undefined && home.atHome !== false)
     problems.push(...attempt(() => misnamedCaches(area, settings), []));
   const facts = readDatabases(area, cache);
   const servers = attempt(() => liveServers(area, Date.now(), settings.host), []);
   const areaId = attempt(() => readAreaId(area), null);
   const history = attempt(() => readHistory(area, { limit: historyShown }), []).reverse();
-  const { policies, problems: wrong } = readPolicies(area.config);
+  const found = (["reduce", "purge"] as const).map((job) => policiesOf(area, job));
   return {
     area: area.path,
     areaId,
@@ -60,12 +60,28 @@ export async function areaStatus(
     bytes: sizes(area, cache),
     servers: servers.filter(({ state }) => state !== "stale"),
     history,
-    policies: policies.map(({ name }) => ({ name, text: area.config.get(policySection, name) ?? "" })),
+    policies: found.flatMap(({ lines }) => lines),
     paused: (await findPause(area.realPath, settings.areas)) ?? null,
     ...facts,
-    cacheOnlyRuns: found === null ? null : facts.cacheOnlyRuns,
-    problems: [...facts.problems, ...problems, ...wrong, ...area.config.warnings],
+    cacheOnlyRuns: pair === null ? null : facts.cacheOnlyRuns,
+    problems: [
+      ...facts.problems,
+      ...problems,
+      ...found.flatMap((each) => each.problems),
+      ...area.config.warnings,
+    ],
   };
+}
+
+/** Returns the lines of a section, as the config has them. */
+function policiesOf({ config }: Area, job: PolicyJob) {
+  const { policies, problems } = readPolicies(config, job);
+  const lines = policies.map(({ name }) => ({
+    name,
+    text: config.get(policySections[job], name) ?? "",
+    ...(job === "reduce" ? {} : { job }),
+  }));
+  return { lines, problems };
 }
 
 function misnamedCaches(area: Area, settings: Settings): string[] {

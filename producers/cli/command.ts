@@ -31,6 +31,7 @@ const settingsFlags = [
   ["--host <name>", "this host's name; its queue has the same name"],
   ["--address <address>", "this host's address, as written in .homehost"],
   ["--areas <roots>", "colon-separated directories; nothing outside them is touched"],
+  ["--exports <roots>", "colon-separated directories of exports (default: those of --areas)"],
   ["--cache-root <path>", "root directory of Megatest's caches"],
   ["--user <name>", "the user name in the cache's path"],
   ["--token <token>", "bearer token of the HTTP server"],

@@ -1,5 +1,5 @@
 import type { MoveResult, SkipReason } from "../../shared/contract/move-result.ts";
-import type { MovePayload } from "../../shared/contract/payload.ts";
+import type { ReducePayload } from "../../shared/contract/payload.ts";
 import { ExitCode } from "../../shared/error-codes.ts";
 
 /** Reasons by which a safety rule keeps a run in place; the others come from the selectors. */
@@ -9,7 +9,10 @@ const rules: ReadonlySet<SkipReason> = new Set(["in-flight", "locked", "conflict
  * Returns the exit code of a completed job: 3 if runs were selected by id and safety rules kept all of them in
  * place.
  */
-export function exitOf(result: MoveResult, { runId, dryRun }: Pick<MovePayload, "runId" | "dryRun">): number {
+export function exitOf(
+  result: MoveResult,
+  { runId, dryRun }: Pick<ReducePayload, "runId" | "dryRun">,
+): number {
   const reasons = Object.keys(result.skippedCounts) as SkipReason[];
   const isHeldBack =
     runId !== undefined &&

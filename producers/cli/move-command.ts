@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import type { MoveName } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
+import { verbOf } from "../../shared/text.ts";
 import { isPattern } from "../areas/choose-areas.ts";
 import { resultText } from "../format/move-result.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../jobs/check-move.ts";
@@ -8,7 +9,7 @@ import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpTex
 import { exitOf } from "./exit-code.ts";
 import type { CliDeps } from "./io.ts";
 import { duration } from "./options/option-values.ts";
-import { addSelectors, addWorkOptions, type SelectorTexts } from "./options/selectors.ts";
+import { addCompact, addSelectors, addWorkOptions, type SelectorTexts } from "./options/selectors.ts";
 import type { Outcome } from "./outcome.ts";
 import { inThisProcess } from "./run-inline.ts";
 import { jobsQueued } from "./run-many.ts";
@@ -21,12 +22,16 @@ export interface MoveCommand {
   description: string;
   selectors: SelectorTexts;
   dryRun: string;
+  /** Asks a person before the job is requested; returns further members of its data. @throws {JobsError} `unconfirmed` */
+  confirm?: (context: CommandContext) => Promise<object>;
   /** Adds the command's own options, named like the members of the job's data. */
   addOptions?: (command: Command) => Command;
+  /** Does something else than requesting a job, if an option asks for it. */
+  instead?: (context: CommandContext) => Promise<Outcome | undefined>;
   help: Pick<HelpText, "examples" | "notes">;
 }
 
-const exits = {
+export const exits = {
   0: "done or enqueued; also if some runs stay for the reasons listed",
   1: "the job failed; of several, some areas were refused",
   3: "refused by a safety rule: not at home, locked, paused, outside --areas or --between; or all runs given by id stay",
@@ -48,7 +53,16 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
     .option("--all", "enqueue a job for each area below --areas");
   addSelectors(command, kind.selectors).option("--dry-run", kind.dryRun);
   kind.addOptions?.(command);
-  addWorkOptions(command, "time zone of --between (default: that of the host that does the job)")
+  addCompact(command);
+  addWorkOptions(command);
+  addRunOptions(command);
+  addHelp(command, { ...kind.help, exits });
+  bind(command, async (context) => (await kind.instead?.(context)) ?? (await ask(context, deps, kind)));
+}
+
+/** Adds the options that say where the job runs, and whether the command waits for it. */
+export function addRunOptions(command: Command): void {
+  command
     .option("--inline", "run in this process, without Redis; only on the area's homehost")
     .option("--wait", "follow the job until it ends and print its result")
     .option(
@@ -57,18 +71,10 @@ export function addMoveCommand(program: Command, bind: Bind, deps: CliDeps, kind
       duration("--timeout"),
     );
   addSharedOptions(command);
-  addHelp(command, { ...kind.help, exits });
-  bind(command, (context) => ask(context, deps, kind.name));
 }
 
-async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Promise<Outcome> {
-  const { options, settings, io } = context;
-  const inline = options.inline === true;
-  if (options.timeout !== undefined && (inline || options.wait !== true)) {
-    throw new JobsError("usage", "--timeout requires --wait", {
-      hint: "add --wait, or remove --timeout",
-    });
-  }
+async function ask(context: CommandContext, deps: CliDeps, { name, confirm }: MoveCommand): Promise<Outcome> {
+  const { options, io } = context;
   const [area] = context.args;
   if (options.all === true && area !== undefined) {
     throw new JobsError("usage", "--all means every area, and an area was named", {
@@ -76,13 +82,33 @@ async function ask(context: CommandContext, deps: CliDeps, name: MoveName): Prom
     });
   }
   if (options.all === true || (area !== undefined && isPattern(area, io.cwd))) {
+    assertTimeout(options);
     const { area: _, ...members } = await requestOf(context, name, area);
-    return await jobsQueued(context, name, area, members);
+    return await jobsQueued(context, name, area, { ...members, ...(await confirm?.(context)) });
   }
   const request = await requestOf(context, name, area);
+  return await runRequest(context, deps, name, { ...request, ...(await confirm?.(context)) });
+}
+
+function assertTimeout({ inline, wait, timeout }: CommandContext["options"]): void {
+  if (timeout === undefined || (inline !== true && wait === true)) return;
+  throw new JobsError("usage", "--timeout requires --wait", {
+    hint: "add --wait, or remove --timeout",
+  });
+}
+
+/** Runs a job in this process or enqueues it, as the options say. */
+export async function runRequest<Name extends MoveName>(
+  context: CommandContext,
+  deps: CliDeps,
+  name: Name,
+  request: MoveRequest<Name>,
+): Promise<Outcome> {
+  const { options, settings, io } = context;
+  assertTimeout(options);
   const checked = await checkRequest(name, request, { settings, cwd: io.cwd, env: io.env });
-  if (!inline) return await jobQueued(context, checked);
-  const result = await inThisProcess(context, "moved", (hooks) =>
+  if (options.inline !== true) return await jobQueued(context, checked);
+  const result = await inThisProcess(context, verbOf(name).did, (hooks) =>
     deps.runInline(name, checked.payload, settings, hooks),
   );
   return {

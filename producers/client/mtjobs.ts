@@ -21,7 +21,14 @@ import { enqueueAll, enqueueJob } from "../jobs/enqueue.ts";
 import { cancelJob, reportJob } from "../jobs/find-job.ts";
 import { followJob } from "../jobs/follow.ts";
 import { type JobFilter, listJobs } from "../jobs/list-jobs.ts";
-import { type Duration, type ReduceOptions, type RestoreOptions, requestFrom } from "../jobs/options.ts";
+import {
+  type Duration,
+  type ImportOptions,
+  type PurgeOptions,
+  type ReduceOptions,
+  type RestoreOptions,
+  requestFrom,
+} from "../jobs/options.ts";
 import { retryJob } from "../jobs/retry-job.ts";
 import {
   type InlineHooks,
@@ -81,6 +88,25 @@ export class MtJobs {
   restore(area: string, options: RestoreOptions): Promise<QueuedJob>;
   async restore(area: string, options: RestoreOptions & Partial<InlineOptions>) {
     return await this.#start("restore", area, options);
+  }
+
+  /**
+   * Removes moved runs from completed-runs.db for good, each after it was exported to a database in the directory
+   * `export`; otherwise as `reduce`.
+   * @throws {JobsError} `usage` without a selector; `unconfirmed` for `export: false` without `confirmed`; otherwise
+   *   as `reduce`
+   */
+  purge(area: string, options: PurgeOptions & InlineOptions): Promise<InlineJob>;
+  purge(area: string, options: PurgeOptions): Promise<QueuedJob>;
+  async purge(area: string, options: PurgeOptions & Partial<InlineOptions>) {
+    return await this.#start("purge", area, options);
+  }
+
+  /** Puts a run that a purge exported back into completed-runs.db; otherwise as `reduce`. @param file absolute path */
+  import(area: string, file: string, options: ImportOptions & InlineOptions): Promise<InlineJob>;
+  import(area: string, file: string, options?: ImportOptions): Promise<QueuedJob>;
+  async import(area: string, file: string, options: ImportOptions & Partial<InlineOptions> = {}) {
+    return await this.#start("import", area, { ...options, file });
   }
 
   /**
@@ -196,7 +222,7 @@ export class MtJobs {
   async #start(
     name: MoveName,
     area: string,
-    { inline, signal, onProgress, onLog, ...options }: RestoreOptions & Partial<InlineOptions>,
+    { inline, signal, onProgress, onLog, ...options }: Partial<InlineOptions> & { file?: string },
   ): Promise<InlineJob | QueuedJob> {
     const checked = await checkRequest(name, requestFrom(area, options), {
       settings: this.settings,

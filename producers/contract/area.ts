@@ -141,8 +141,8 @@ const areaStatusSchema = openObject({
   history: z.array(historyLineSchema),
   /** Errors in other lines are in `problems`. */
   policies: z
-    .array(openObject({ name: z.string(), text: z.string() }))
-    .meta({ description: "Valid lines of [reduce-records]" }),
+    .array(openObject({ name: z.string(), text: z.string(), job: z.literal("purge").optional() }))
+    .meta({ description: "Valid lines of [reduce-records], and of [purge-records] with job" }),
   paused: z.string().nullable().meta({ description: "The stop file that pauses the area's jobs" }),
   ...databaseFactsSchema.shape,
 });

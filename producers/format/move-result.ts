@@ -31,6 +31,17 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
       "a run with the same target and name has been registered since; --on-conflict rename restores them under another name",
     changed: "changed while being restored; the next job restores them",
   },
+  purge: {
+    ...ofReduce,
+    "in-flight": "with rows in megatest.db or a cache again; a later job purges them",
+    kept: "among the newest that --keep keeps",
+    locked: "in state locked; --include-locked purges them",
+    changed: "changed while being exported; the next job purges them",
+  },
+  import: {
+    ...ofReduce,
+    conflict: "a run with the same target and name is in the area",
+  },
 };
 
 export function resultText(result: MoveResult): string {
@@ -39,7 +50,8 @@ export function resultText(result: MoveResult): string {
   const paragraphs = [
     `${result.jobId}: ${job === "repair" ? "searched for leftovers of dead jobs in" : didText(result)} ${place}`,
   ];
-  if (moved.runs > 0) paragraphs.push(movedText(result), dryRun || job === "restore" ? runsText(result) : "");
+  if (moved.runs > 0)
+    paragraphs.push(movedText(result), dryRun || !["reduce", "repair"].includes(job) ? runsText(result) : "");
   paragraphs.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.timeUp !== undefined) {
     const { by, left } = result.timeUp;
@@ -70,11 +82,13 @@ function movedText({ moved }: MoveResult): string {
 }
 
 /** Lists runs by name, those restored under another id or name first, so that their owners notice. */
-function runsText({ runs, moved, dryRun }: MoveResult): string {
-  const came = dryRun ? "would be restored as" : "restored as";
-  const anew = ({ id, runname, previousId, previousRunname }: MovedRun) => [
+function runsText({ job, runs, moved, dryRun }: MoveResult): string {
+  const { did } = verbOf(job);
+  const came = dryRun ? `would be ${did} as` : `${did} as`;
+  const anew = ({ id, runname, previousId, previousRunname, exportFile }: MovedRun) => [
     ...(previousId === undefined ? [] : [`run ${previousId} ${came} ${id}`]),
     ...(previousRunname === undefined ? [] : [`${previousRunname} ${came} ${runname}`]),
+    ...(exportFile === undefined || job !== "purge" ? [] : [printable(exportFile)]),
   ];
   const named = [...runs]
     .sort((a, b) => anew(b).length - anew(a).length)
@@ -129,7 +143,7 @@ export function jobResultText(result: JobResult): string {
 
 /** Runs that an interrupted job left half done, and how a later job resolved them. */
 export interface Leftover {
-  job: "reduce" | "restore";
+  job: Exclude<MoveResult["job"], "repair">;
   end: "finished" | "undone";
   runs: number;
 }
@@ -143,8 +157,11 @@ export function leftovers(result: Pick<MoveResult, "job" | "moved" | "finished" 
   const all: Leftover[] = [
     { job: "reduce", end: "finished", runs: ofReduce?.runs ?? 0 },
     { job: "restore", end: "finished", runs: finished?.restore?.runs ?? 0 },
+    { job: "purge", end: "finished", runs: finished?.purge?.runs ?? 0 },
+    { job: "import", end: "finished", runs: finished?.import?.runs ?? 0 },
     { job: "reduce", end: "undone", runs: undone?.reduce ?? 0 },
     { job: "restore", end: "undone", runs: undone?.restore ?? 0 },
+    { job: "import", end: "undone", runs: undone?.import ?? 0 },
   ];
   return all.filter(({ runs }) => runs > 0);
 }
@@ -153,7 +170,7 @@ export function leftovers(result: Pick<MoveResult, "job" | "moved" | "finished" 
 export function leftoverText({ job, end, runs }: Leftover): string {
   const count = plural(runs, "run");
   if (end === "finished") return `finished an interrupted ${job}: ${verbOf(job).did} ${count}`;
-  return job === "reduce"
-    ? `undid an interrupted reduce: removed the copies of ${count}`
-    : `undid an interrupted restore: moved ${count} back to completed-runs.db`;
+  return job === "restore"
+    ? `undid an interrupted restore: moved ${count} back to completed-runs.db`
+    : `undid an interrupted ${job}: removed the copies of ${count}`;
 }

@@ -59,7 +59,10 @@ export function areaStatusText(
     ...(status.paused === null
       ? []
       : [["paused", `jobs are paused by ${status.paused}; delete it to resume them`]]),
-    ...status.policies.map(({ name, text }) => ["reduces", `${name}: ${text}`]),
+    ...status.policies.map(({ name, text, job }) => [
+      job === "purge" ? "purges" : "reduces",
+      `${name}: ${text}`,
+    ]),
     ...(queue instanceof JobsError ? [["queue", `unknown: ${queue.message}`]] : []),
   ];
   const paragraphs = [textTable(facts), sidesTable(status)];

@@ -25,6 +25,13 @@ export interface RestoreOptions
   grace?: Duration;
 }
 
+/** Which moved runs to purge; one of `target` to `runId` is required, and `export` or its absence confirmed. */
+export interface PurgeOptions extends Omit<MoveRequest<"purge">, "area" | keyof Durations>, Durations {}
+
+export interface ImportOptions
+  extends Omit<MoveRequest<"import">, "area" | "file" | keyof Durations>,
+    Omit<Durations, "age"> {}
+
 const durations = ["age", "deadAfter", "grace", "maxTime"];
 
 /** Converts the library's options to a request. @throws {JobsError} `usage` for an invalid duration */

@@ -8,7 +8,7 @@ import type { LastingSession } from "./session.ts";
 
 /** Jobs that may be requested; other jobs in the queue are internal to the workers. */
 export type RequestName = MoveName | "migrate";
-export const requestNames: readonly RequestName[] = ["reduce", "restore", "migrate"];
+export const requestNames: readonly RequestName[] = ["reduce", "restore", "purge", "import", "migrate"];
 
 /** A job requested on behalf of another user. */
 export interface JobRequest {

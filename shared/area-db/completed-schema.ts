@@ -47,6 +47,27 @@ CREATE TABLE IF NOT EXISTS mtjobs_restored (
   runs TEXT NOT NULL,
   rows TEXT NOT NULL
 );
+CREATE TABLE IF NOT EXISTS mtjobs_imported (
+  id INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  runs TEXT NOT NULL,
+  rows TEXT NOT NULL
+);
+CREATE TABLE IF NOT EXISTS mtjobs_purged (
+  id INTEGER PRIMARY KEY,
+  job_id TEXT NOT NULL,
+  at INTEGER NOT NULL,
+  run_id INTEGER NOT NULL,
+  target TEXT NOT NULL,
+  runname TEXT NOT NULL,
+  active_at INTEGER,
+  export_file TEXT,
+  rows TEXT NOT NULL,
+  directories TEXT NOT NULL,
+  counted INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS mtjobs_purged_counted ON mtjobs_purged (counted) WHERE counted = 0;
 CREATE TABLE IF NOT EXISTS mtjobs_seen (
   part TEXT NOT NULL,
   table_name TEXT NOT NULL,

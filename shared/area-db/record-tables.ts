@@ -30,6 +30,9 @@ export const unsyncedTables = recordShapes.filter(({ synced }) => !synced).map((
 export const identifiedTables = ["runs", "tests", "test_steps", "test_data"] as const;
 export type IdentifiedTable = (typeof identifiedTables)[number];
 
+export const isIdentified = (table: string): table is IdentifiedTable =>
+  (identifiedTables as readonly string[]).includes(table);
+
 /**
  * Tables that describe the area, with the columns that name a row. The sync copies tables with names; in the others
  * ids identify rows, as in tests.archived.

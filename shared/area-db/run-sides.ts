@@ -9,6 +9,7 @@ import type { Side, UnionTable } from "./run-tables.ts";
 // | state | counts |
 // | --- | --- |
 // | no row, `copying`, `restored` | in megatest.db and the cache |
+// | `importing`, `purging` | nowhere: in a file of its own, or in none any more |
 // | `removing`, `moved`, `restoring` | in completed-runs.db |
 //
 // For a consistent statement, main must be read first. SQLite takes a statement's read locks before reading a row, in
@@ -21,7 +22,7 @@ import type { Side, UnionTable } from "./run-tables.ts";
 /** The run counts in completed-runs.db; one being restored until it is complete. */
 export const completedStates = ["removing", "moved", "restoring"] as const;
 /** completed-runs.db has rows of such a run that do not count. */
-export const uncountedStates = ["copying", "restored"] as const;
+export const uncountedStates = ["copying", "restored", "importing", "purging"] as const;
 
 export interface Rule {
   /** SQL: true for a run that counts in completed-runs.db; never NULL. */

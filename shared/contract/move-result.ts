@@ -21,6 +21,8 @@ const movedRunSchema = openObject({
   previousId: runIdSchema.optional(),
   /** Its former name, if that was registered again. */
   previousRunname: z.string().optional(),
+  /** The file that a purged run was exported to, or that an imported run came from. */
+  exportFile: z.string().optional(),
 });
 export type MovedRun = z.infer<typeof movedRunSchema>;
 
@@ -45,7 +47,7 @@ export type TimeUp = z.infer<typeof timeUpSchema>;
 export const moveResultSchema = openObject({
   jobId: z.string(),
   /** `repair` finishes what other jobs left, and moves nothing new. */
-  job: z.enum(["reduce", "restore", "repair"]),
+  job: z.enum(["reduce", "restore", "purge", "import", "repair"]),
   area: z.string(),
   /** null if there is none and none may be created (a dry run). */
   areaId: z.string().nullable(),
@@ -54,10 +56,19 @@ export const moveResultSchema = openObject({
   dryRun: z.boolean(),
   /** Rows moved by table, including `runs`. */
   moved: movedRows,
-  /** Rows of an interrupted job of the other kind. */
-  finished: openObject({ reduce: movedRows.optional(), restore: movedRows.optional() }).optional(),
+  /** Rows of an interrupted job of another kind. */
+  finished: openObject({
+    reduce: movedRows.optional(),
+    restore: movedRows.optional(),
+    purge: movedRows.optional(),
+    import: movedRows.optional(),
+  }).optional(),
   /** Runs of an interrupted job moved back completely. */
-  undone: openObject({ reduce: z.number().optional(), restore: z.number().optional() }).optional(),
+  undone: openObject({
+    reduce: z.number().optional(),
+    restore: z.number().optional(),
+    import: z.number().optional(),
+  }).optional(),
   /** At most `listLimit`; see `truncated`. */
   runs: z.array(movedRunSchema),
   skipped: z.array(skippedRunSchema),

@@ -52,14 +52,11 @@ export type Selectors = z.infer<typeof selectorsSchema>;
 /** Groups jobs; has no effect on the work. */
 const origin = z.string().min(1).max(200).optional();
 
-const moveShape = {
+const workShape = {
   ...jobShape,
   dryRun: z.boolean().default(false),
-  ...selectorsSchema.shape,
-  includeLocked: z.boolean().default(false),
   /** Milliseconds; an unfinished test without activity for longer does not hold its run back. */
   deadAfter: milliseconds.optional(),
-  compact: z.enum(["auto", "always", "never"]).default("auto"),
   /** `22:00-06:00` */
   between: parsed((text) => parseWindow(text)).optional(),
   /** Milliseconds after which no batch starts. */
@@ -69,6 +66,13 @@ const moveShape = {
   /** Line of `[reduce-records]`; the job is cancelled if it has changed. */
   policy: origin,
   schedule: origin,
+};
+
+const moveShape = {
+  ...workShape,
+  ...selectorsSchema.shape,
+  includeLocked: z.boolean().default(false),
+  compact: z.enum(["auto", "always", "never"]).default("auto"),
 };
 
 export const reduceSchema = z.strictObject(moveShape);
@@ -85,7 +89,37 @@ export const restoreSchema = z.strictObject({
 });
 export type RestorePayload = z.infer<typeof restoreSchema>;
 
-const moveSchemas = { reduce: reduceSchema, restore: restoreSchema } as const;
+/** As the worker's host mounts it. */
+const absolutePath = z
+  .string()
+  .startsWith("/", "must be an absolute path")
+  .max(4096)
+  .refine((path) => !path.includes("\0"), "must not contain a NUL");
+
+export const purgeSchema = z.strictObject({
+  ...moveShape,
+  /** Directory for an export of each run; false: no export is made. */
+  export: z.union([absolutePath, z.literal(false)], "must be a directory's absolute path, or false"),
+  /** A person has confirmed that runs may go without an export. */
+  confirmed: z.boolean().default(false),
+});
+export type PurgePayload = z.infer<typeof purgeSchema>;
+
+export const importSchema = z.strictObject({
+  ...workShape,
+  /** A file that a purge exported. */
+  file: absolutePath,
+  /** Also an export of another area, if the target keys are the same. */
+  anyArea: z.boolean().default(false),
+});
+export type ImportPayload = z.infer<typeof importSchema>;
+
+const moveSchemas = {
+  reduce: reduceSchema,
+  restore: restoreSchema,
+  purge: purgeSchema,
+  import: importSchema,
+} as const;
 export type MoveName = keyof typeof moveSchemas;
 export type MovePayloads = { [Name in MoveName]: z.infer<(typeof moveSchemas)[Name]> };
 export type MovePayload = MovePayloads[MoveName];
@@ -126,10 +160,18 @@ export function parsePayload(name: string, data: unknown): JobPayload {
     });
   }
   if (isMoveName(name)) requireSelector(name, parsed.data as MovePayload);
+  if (name === "purge") requireConfirmation(parsed.data as PurgePayload);
   return parsed.data;
 }
 
+function requireConfirmation({ export: directory, confirmed, dryRun }: PurgePayload): void {
+  if (directory !== false || confirmed || dryRun) return;
+  throw new JobsError("unconfirmed", "purge: runs would be deleted without an export", {
+    hint: 'name a directory for the exports, or set "confirmed" if the runs may be lost',
+  });
+}
+
 function requireSelector(name: MoveName, payload: MovePayload): void {
-  if (selectorKeys.some((key) => payload[key] !== undefined)) return;
+  if ("file" in payload || selectorKeys.some((key) => payload[key] !== undefined)) return;
   throw new JobsError("usage", `${name}: no selector given`, { hint: "use --runname % to select every run" });
 }

@@ -22,6 +22,8 @@ export interface Settings {
   address: string | undefined;
   /** Absolute roots of areas; empty if not set. */
   areas: string[];
+  /** Absolute roots of exports; empty: those of areas. */
+  exports: string[];
   /** Where Megatest keeps its caches. */
   cacheRoot: string;
   /** The `<user>` in the cache path. */
@@ -118,6 +120,7 @@ const settings: { [Name in keyof Settings]: [read: Read<Settings[Name]>, otherwi
     host: [text(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, "must be a host name"), hostname],
     address: [text(homeName, "must be a single address or host name, as in .homehost"), () => undefined],
     areas: [list(":", text(/^\//, "must be absolute paths")), () => []],
+    exports: [list(":", text(/^\//, "must be absolute paths")), () => []],
     cacheRoot: [text(/^\//, "must be an absolute path"), () => "/tmp"],
     user: [expanded(text(/^[^/\0]+$/, "must be a user name")), () => currentUser().username],
     token: [expanded(notEmpty), () => undefined],
@@ -157,6 +160,7 @@ const examples: Partial<Record<string, string>> = {
   host: "hosta",
   address: "10.0.0.11 or hosta",
   areas: "/areas:/more/areas",
+  exports: "/archive",
   cacheRoot: "/tmp",
 };
 

@@ -42,6 +42,9 @@ export function assertSqliteLoads(): void {
 
 export type Part = "area" | "cache" | "ref" | "completed";
 
+/** `export`: a database of one run, beside those of its area. */
+export type AttachedPart = Part | "export";
+
 export interface ConnectionOptions {
   /** Milliseconds; blocks the thread, so keep it short. */
   busyTimeoutMs?: number;
@@ -55,7 +58,7 @@ export interface ConnectionOptions {
  * @throws SqliteError `SQLITE_CANTOPEN`, which names the file
  */
 export function openConnection(
-  files: Partial<Record<Part, string>>,
+  files: Partial<Record<AttachedPart, string>>,
   options: ConnectionOptions = {},
 ): Connection {
   // Attached files inherit the mode.
@@ -64,7 +67,7 @@ export function openConnection(
   db.pragma("foreign_keys = OFF");
   db.pragma("temp_store = FILE");
   try {
-    for (const [part, file] of Object.entries(files)) attach(db, part as Part, file);
+    for (const [part, file] of Object.entries(files)) attach(db, part as AttachedPart, file);
   } catch (error) {
     db.close();
     throw error;
@@ -110,7 +113,7 @@ function emptyDatabase(): Buffer {
 }
 
 /** Attaches one more file; on failure nothing is attached, so it can be retried. */
-export function attach(db: Connection, part: Part, file: string): void {
+export function attach(db: Connection, part: AttachedPart, file: string): void {
   noteAttached(db, file);
   db.prepare(`ATTACH ? AS ${part}`).run(file);
   try {
@@ -127,7 +130,7 @@ export function attach(db: Connection, part: Part, file: string): void {
  * commit back; EXTRA syncs the directory too. Without support for that, EXTRA would report finished commits as
  * failed; names are written through there.
  */
-export function commitDurably(db: Connection, part: Part | "main", file: string): void {
+export function commitDurably(db: Connection, part: AttachedPart | "main", file: string): void {
   db.pragma(`${part}.synchronous = ${canSyncDirectory(dirname(file)) ? "EXTRA" : "FULL"}`);
 }
 

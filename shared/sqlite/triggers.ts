@@ -1,4 +1,4 @@
-import { type Connection, isConstraintError, type Part, prepared, quoteName } from "./connection.ts";
+import { type AttachedPart, type Connection, isConstraintError, prepared, quoteName } from "./connection.ts";
 import { isNotUnderstood } from "./site-schema.ts";
 import { hasTable } from "./table.ts";
 
@@ -15,7 +15,7 @@ const onUpdate =
 /**
  * Runs `body`, which inserts and deletes rows, without triggers that would change them. Call inside a transaction.
  */
-export function withoutTriggers<T>(db: Connection, part: Part, body: () => T): T {
+export function withoutTriggers<T>(db: Connection, part: AttachedPart, body: () => T): T {
   return setAside(
     db,
     part,
@@ -25,7 +25,7 @@ export function withoutTriggers<T>(db: Connection, part: Part, body: () => T): T
 }
 
 /** Runs a `body` that also updates rows. */
-export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T): T {
+export function withoutAnyTriggers<T>(db: Connection, part: AttachedPart, body: () => T): T {
   return setAside(db, part, readTriggers(db, part), body);
 }
 
@@ -34,7 +34,7 @@ export function withoutAnyTriggers<T>(db: Connection, part: Part, body: () => T)
  * and those with a word in double quotes, which this SQLite may not read as text. If another one fails, `body` runs
  * again with only Megatest's triggers, so it must be safe to repeat.
  */
-export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): T {
+export function withSyncTriggers<T>(db: Connection, part: AttachedPart, body: () => T): T {
   const all = readTriggers(db, part);
   const doubtful = all.filter(({ sql }) => sql.includes('"') || mayForbid(sql));
   const others = all.filter((trigger) => !doubtful.includes(trigger) && !stampsUpdates(trigger));
@@ -55,12 +55,12 @@ export function withSyncTriggers<T>(db: Connection, part: Part, body: () => T): 
 }
 
 /** Runs a `body` that sets `last_update` itself. */
-export function withoutStampingTriggers<T>(db: Connection, part: Part, body: () => T): T {
+export function withoutStampingTriggers<T>(db: Connection, part: AttachedPart, body: () => T): T {
   const stamping = readTriggers(db, part).filter(({ sql }) => /\blast_update\b/i.test(sql));
   return setAside(db, part, stamping, () => withSyncTriggers(db, part, body));
 }
 
-export function forbiddingTriggers(db: Connection, part: Part): string[] {
+export function forbiddingTriggers(db: Connection, part: AttachedPart): string[] {
   return readTriggers(db, part)
     .filter(({ sql }) => mayForbid(sql))
     .map(({ name }) => name);
@@ -74,7 +74,7 @@ const stampsUpdates = ({ name, sql }: Trigger) => /^update_\w+_trigger$/i.test(n
 export const closingPrefix = "mtjobs_closed_";
 
 /** Reads the triggers except those that close the database. */
-function readTriggers(db: Connection, part: Part): Trigger[] {
+function readTriggers(db: Connection, part: AttachedPart): Trigger[] {
   const prefix = hasTable(db, part, "mtjobs_closed") ? closingPrefix : null;
   return prepared<{ prefix: string | null }, Trigger>(
     db,
@@ -83,7 +83,7 @@ function readTriggers(db: Connection, part: Part): Trigger[] {
   ).all({ prefix });
 }
 
-function setAside<T>(db: Connection, part: Part, triggers: readonly Trigger[], body: () => T): T {
+function setAside<T>(db: Connection, part: AttachedPart, triggers: readonly Trigger[], body: () => T): T {
   for (const { name } of triggers) db.exec(`DROP TRIGGER ${part}.${quoteName(name)}`);
   const value = body();
   for (const { sql } of triggers) db.exec(sql.replace(/^CREATE\s+TRIGGER\s+/i, `$&${part}.`));

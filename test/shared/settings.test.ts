@@ -16,6 +16,7 @@ describe("settings", () => {
       host: hostname(),
       address: undefined,
       areas: [],
+      exports: [],
       cacheRoot: "/tmp",
       user: userInfo().username,
       token: undefined,

@@ -47,6 +47,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["workers/move/copy"],
     ["workers/move/sources"],
     ["workers/move"],
+    ["workers/purge"],
     ["workers/job-thread", "workers/locks"],
     ["workers/jobs"],
     ["workers/jobs/migration"],

@@ -34,6 +34,7 @@ export { fingerprint } from "./area/fingerprint.ts";
 export { plantJournal } from "./area/hot-journal.ts";
 export { giveTestsTo } from "./area/large-run.ts";
 export { makeFifo } from "./area/make-fifo.ts";
+export { exportsIn, movedRows, noRows } from "./area/moved-rows.ts";
 export {
   addNullKeys,
   addOddValues,

@@ -74,7 +74,7 @@ describe("a look over the areas", () => {
     expect(scan.areas).toEqual([
       {
         area: mine,
-        policies: [{ name: "old", everyMs: 24 * hour, request: { age: 30 * 24 * hour } }],
+        policies: [{ job: "reduce", name: "old", everyMs: 24 * hour, request: { age: 30 * 24 * hour } }],
         problems: [expect.stringContaining("[reduce-records] bad")],
       },
     ]);
@@ -139,6 +139,32 @@ describe("a worker", () => {
         }),
       ]);
       expect(lines[0]?.moved).toMatchObject({ runs: 4 });
+    }));
+
+  it("purges what [purge-records] asks for, under a name of its own beside a line of [reduce-records]", () =>
+    onQueue(async (stage) => {
+      const cacheRoot = join(stage.root, "tmp");
+      const user = userInfo().username;
+      const sample = buildArea({
+        ...{ directory: join(stage.root, "a1"), cacheRoot, user, host: "hostA" },
+        ...{ runs: 3, testsPerRun: 2, inFlight: 0, unsynced: false },
+      });
+      const directory = temporaryDirectory();
+      policies(
+        sample.directory,
+        `old runname=%\n[purge-records]\nold runname=%; export=${directory}; every=1m`,
+      );
+      await stage.worker("hostA", {
+        ...scanning,
+        MTJOBS_CACHE_ROOT: cacheRoot,
+        MTJOBS_USER: user,
+        MTJOBS_EXPORTS: directory,
+        MTJOBS_TEST_THREAD: builtThreadUrl().href,
+      });
+      await outcomeOf(stage, "old");
+      expect(await outcomeOf(stage, "purge-records/old")).toMatchObject({ kind: "policy", failures: 0 });
+      const lines = readHistory(openArea(sample.directory), { limit: 5 });
+      expect(lines.map(({ policy }) => policy).sort()).toEqual(["old", "purge-records/old"]);
     }));
 
   it("does nothing for a line that says otherwise by the time its job is taken up", () =>

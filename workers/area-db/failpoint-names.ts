@@ -59,6 +59,12 @@ export const restoreFailpoints = [
   "let-go",
 ] as const;
 
+/** Of a purge, between "late-collected" and "compacted"; once for each run. */
+export const purgeFailpoints = ["export-written", "exported", "purging", "purged"] as const;
+
+/** Of an import, after "late-collected". */
+export const importFailpoints = ["ids-reserved", "import-copied", "imported"] as const;
+
 /**
  * All failpoints of a migration in order; those of an undo last. Each has a row in "What if it dies here" of
  * docs/migrating.md.
@@ -87,7 +93,13 @@ export const migrateFailpoints = [
   "migration-undone",
 ] as const;
 
-export const failpointNames = [...reduceFailpoints, ...restoreFailpoints, ...migrateFailpoints] as const;
+export const failpointNames = [
+  ...reduceFailpoints,
+  ...restoreFailpoints,
+  ...purgeFailpoints,
+  ...importFailpoints,
+  ...migrateFailpoints,
+] as const;
 
 /** As in `MTJOBS_FAILPOINT`. */
 export type FailpointName = (typeof failpointNames)[number];

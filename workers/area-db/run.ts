@@ -12,18 +12,20 @@ export interface Run {
   previousId?: bigint | undefined;
   /** See `MovedRun`. */
   previousRunname?: string | undefined;
+  /** See `MovedRun`. */
+  exportFile?: string | undefined;
 }
 
 /** Returns a run as results show it. */
-export function labelOf({ id, target, runname, previousId, previousRunname }: Run): MovedRun {
+export function labelOf({ id, target, runname, previousId, previousRunname, exportFile }: Run): MovedRun {
   const previous = previousId === undefined ? undefined : shownId(previousId);
-  return defined({ id: shownId(id), target, runname, previousId: previous, previousRunname });
+  return defined({ id: shownId(id), target, runname, previousId: previous, previousRunname, exportFile });
 }
 
 /** Returns the run that `labelOf` was given. */
-export function runOf({ id, target, runname, previousId, previousRunname }: MovedRun): Run {
+export function runOf({ id, previousId, ...names }: MovedRun): Run {
   const previous = previousId === undefined ? undefined : BigInt(previousId);
-  return { id: BigInt(id), target, runname, previousId: previous, previousRunname };
+  return { ...names, id: BigInt(id), previousId: previous };
 }
 
 /** Tells why a run stays whose time is not in seconds. @param what the time and its value @param remedy what to do */

@@ -159,7 +159,7 @@ async function moveRuns(
     );
     return { forwarded };
   }
-  assertStillRequested(payload, settings, host.env);
+  assertStillRequested(job.name, payload, settings, host.env);
   await assertNotPaused(place.realPath, settings.areas);
   assertInWindow(payload);
   const owner = { host: settings.host, pid: process.pid, jobId, since: new Date().toISOString() };

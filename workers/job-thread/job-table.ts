@@ -13,10 +13,12 @@ const unlessPaused =
   (payload: Payload, context: JobContext) =>
     abortOnPause(payload.area, context, (pausable) => work(payload, pausable));
 
-/** The parts of a migration are loaded when they are called for: they bring the schemas that check rows, which few jobs need. */
+/** Rare jobs are loaded when they are called for; those of a migration bring the schemas that check rows. */
 export const jobTable: JobTable = {
   reduce: async () => unlessPaused(reduce),
   restore: async () => unlessPaused(restore),
+  purge: async () => unlessPaused((await import("../purge/purge.ts")).purge),
+  import: async () => unlessPaused((await import("../purge/import.ts")).importRun),
   repair: async () => unlessPaused(repair),
   "migrate-step": async () => (await import("../migrate/steps/remote-step.ts")).runRemoteStep,
   "check-target": async () => (await import("../migrate/steps/check-target.ts")).checkTarget,

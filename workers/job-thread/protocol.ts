@@ -13,6 +13,8 @@ import type { TakeOverPayload } from "../migrate/steps/take-over.ts";
 export interface ThreadJobs {
   reduce: { payload: MovePayloads["reduce"]; result: MoveResult };
   restore: { payload: MovePayloads["restore"]; result: MoveResult };
+  purge: { payload: MovePayloads["purge"]; result: MoveResult };
+  import: { payload: MovePayloads["import"]; result: MoveResult };
   /** Run in the process that requests it, never enqueued. */
   repair: { payload: ReducePayload; result: MoveResult };
   "migrate-step": { payload: MigrateStepPayload; result: RemoteStepReport };

@@ -1,14 +1,30 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { type ReducePolicy, readPolicies } from "../../shared/area/config/reduce-policies.ts";
-import { parsePayload, type ReducePayload } from "../../shared/contract/payload.ts";
+import {
+  type Policy,
+  type PolicyJob,
+  policySections,
+  readPolicies,
+} from "../../shared/area/config/policies.ts";
+import { type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 
-/** Returns the payload of the reduce that a line of an area's config asks for. */
-export function policyPayload(area: string, { name, request }: ReducePolicy, host: string): unknown {
-  return { ...request, v: 1, area, policy: name, requestedBy: `megatest.config@${host}` };
+/** Returns the payload of the job that a line of an area's config asks for. */
+export function policyPayload(area: string, policy: Policy, host: string): unknown {
+  const { request } = policy;
+  return { ...request, v: 1, area, policy: policyName(policy), requestedBy: `megatest.config@${host}` };
 }
+
+/** Lines of two sections may have one name. */
+export const policyName = ({ job, name }: Pick<Policy, "job" | "name">): string =>
+  job === "reduce" ? name : `${policySections[job]}/${name}`;
+
+/** `[reduce-records] old` */
+const policyText = (job: PolicyJob, policy: string) =>
+  `[${policySections[job]}] ${policy.replace(`${policySections.purge}/`, "")}`;
+
+const isPolicyJob = (job: string): job is PolicyJob => job in policySections;
 
 /**
  * Checks that the config still asks for the job, which may have waited for long: if the line is gone or changed,
@@ -17,18 +33,20 @@ export function policyPayload(area: string, { name, request }: ReducePolicy, hos
  * @throws JobsError `cancelled`; otherwise as `openAllowedArea`
  */
 export function assertStillRequested(
-  payload: ReducePayload,
+  job: string,
+  payload: MovePayload,
   settings: Settings,
   env: NodeJS.ProcessEnv,
 ): void {
-  if (payload.policy === undefined) return;
+  const { policy } = payload;
+  if (policy === undefined || !isPolicyJob(job)) return;
   const { config } = openAllowedArea(payload.area, settings, env);
-  const line = readPolicies(config).policies.find(({ name }) => name === payload.policy);
-  const work = (data: ReducePayload) => deduplicationId("reduce", data);
+  const line = readPolicies(config, job).policies.find((each) => policyName(each) === policy);
+  const work = (data: MovePayload) => deduplicationId(job, data);
   const current =
-    line !== undefined && work(parsePayload("reduce", policyPayload(payload.area, line, settings.host)));
+    line !== undefined && work(parsePayload(job, policyPayload(payload.area, line, settings.host)));
   if (current === work(payload)) return;
-  throw new JobsError("cancelled", `[reduce-records] ${payload.policy} no longer asks for this job`, {
+  throw new JobsError("cancelled", `${policyText(job, policy)} no longer asks for this job`, {
     hint: "nothing was done; the changed policy runs when it is due",
   });
 }

@@ -10,6 +10,7 @@ import { connect, sourcesOf } from "../area-db/databases.ts";
 import { assertSchemaFits } from "../area-db/fit-area.ts";
 import { type OpenedArea, refuseHotJournals } from "../area-db/open-area.ts";
 import { keepWal } from "../area-db/open-readonly.ts";
+import type { Run } from "../area-db/run.ts";
 import { retryWhileBusy } from "../area-db/transaction.ts";
 import { indexChildren } from "../records/child-index.ts";
 import { PendingStates } from "./copy/commit-copy.ts";
@@ -18,7 +19,7 @@ import { describeResult, fileSizes } from "./report.ts";
 import { runRows } from "./run-accounting.ts";
 import { chooseMovedRuns } from "./select/choose-moved-runs.ts";
 import { chooseRuns } from "./select/choose-runs.ts";
-import { JobSession, jobSetup } from "./session/job-session.ts";
+import { type Direction, JobSession, jobSetup } from "./session/job-session.ts";
 
 /** Runs judged together. */
 const batch = 20;
@@ -43,22 +44,27 @@ export function rehearseReduce(opened: OpenedArea, payload: ReducePayload): Prom
 
 /** Reports what a restore would do. Reads only. */
 export function rehearseRestore(opened: OpenedArea, payload: RestorePayload): Promise<MoveResult> {
-  const { context, tally } = opened;
-  return rehearse(opened, payload, "restore", async (session) => {
-    for (const run of await chooseMovedRuns(session, payload)) {
-      context.signal.throwIfAborted();
-      const rows = await session.read(() => runRows(session, [run.id]));
-      for (const [table, count] of rows) tally.moved[table] += count;
-      tally.movedRun(run);
-    }
-  });
+  return rehearse(opened, payload, "restore", async (session) =>
+    countRuns(session, await chooseMovedRuns(session, payload)),
+  );
 }
 
-/** Uses an empty completed-runs.db in a temporary directory if the area has none. */
-async function rehearse(
+/** Counts runs of completed-runs.db as if they had been moved. */
+export async function countRuns(session: JobSession, runs: readonly Run[]): Promise<void> {
+  const { context, tally } = session;
+  for (const run of runs) {
+    context.signal.throwIfAborted();
+    const rows = await session.read(() => runRows(session, [run.id]));
+    for (const [table, count] of rows) tally.moved[table] += count;
+    tally.movedRun(run);
+  }
+}
+
+/** Runs `count` read-only. Uses an empty completed-runs.db in a temporary directory if the area has none. */
+export async function rehearse(
   opened: OpenedArea,
   payload: MovePayload,
-  job: "reduce" | "restore",
+  job: Direction,
   count: (session: JobSession) => Promise<void>,
 ): Promise<MoveResult> {
   const { area, files, context, tally, started } = opened;

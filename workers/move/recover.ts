@@ -7,7 +7,9 @@ import { prepared } from "../../shared/sqlite/connection.ts";
 import { plural } from "../../shared/text.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
 import { commitStates, PendingStates, type RunState } from "./copy/commit-copy.ts";
+import { deletePurged } from "./copy/delete-purged.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
+import { supersededOfRuns } from "./copy/superseded-of-runs.ts";
 import { guardAgain } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { commitRestored, deleteRestoredCopies, undoRestore } from "./restore-runs.ts";
@@ -28,6 +30,29 @@ export async function finishInterrupted(session: LeasedSession, payload: MovePay
   if (halfway.length > 0) await guardAgain(session);
   await finishReduces(session, payload.deadAfter);
   await finishRestores(session, payload);
+  await finishPurges(session);
+  await undoImports(session);
+}
+
+async function finishPurges(session: LeasedSession): Promise<void> {
+  const purging = await runsIn(session, "purging");
+  if (purging.length === 0) return;
+  await deletePurged(session, purging, await supersededOfRuns(session));
+  session.context.log(`Finished purging ${plural(purging.length, "run")} of an interrupted job.`);
+}
+
+/** Discards what is there of a run whose import was interrupted: its file still holds it. */
+async function undoImports(session: LeasedSession): Promise<void> {
+  const importing = await runsIn(session, "importing");
+  if (importing.length === 0) return;
+  await discardCopies(
+    session,
+    importing.map(({ id }) => id),
+  );
+  session.tally.undone.import = importing.length;
+  session.context.log(
+    `Discarded ${plural(importing.length, "run")} that an interrupted job had begun to import.`,
+  );
 }
 
 async function finishReduces(session: LeasedSession, deadAfterMs = defaultDeadAfterMs): Promise<void> {

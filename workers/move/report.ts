@@ -7,7 +7,7 @@ import { defined } from "../../shared/defined.ts";
 import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { idRanges } from "../../shared/sqlite/ids.ts";
 import type { Files } from "../area-db/databases.ts";
-import type { JobSession } from "./session/job-session.ts";
+import { directionOf, type JobSession } from "./session/job-session.ts";
 
 /** Returns the size of each file, bytes, by the name used in results; 0 for a missing file. */
 export function fileSizes(files: Files): Record<string, number> {
@@ -44,7 +44,10 @@ export function describeResult({
   started,
 }: ReportOptions): MoveResult {
   const { context, area, files, tally, counts } = session;
-  const other = job === "restore" ? "reduce" : "restore";
+  const own = directionOf(job);
+  const finished = Object.entries(counts).filter(
+    ([direction, tally]) => direction !== own && tally.moved.runs > 0,
+  );
   const after = fileSizes(files);
   return {
     jobId: context.jobId,
@@ -55,7 +58,9 @@ export function describeResult({
     state: "completed",
     dryRun: payload.dryRun,
     moved: tally.moved,
-    ...(counts[other].moved.runs > 0 ? { finished: { [other]: counts[other].moved } } : {}),
+    ...(finished.length > 0
+      ? { finished: Object.fromEntries(finished.map(([direction, { moved }]) => [direction, moved])) }
+      : {}),
     ...(Object.keys(tally.undone).length > 0 ? { undone: tally.undone } : {}),
     runs: tally.runs,
     skipped: tally.skipped,

@@ -7,7 +7,7 @@ import type { RunState } from "./copy/commit-copy.ts";
 import { stageSize } from "./copy/copy-batch.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { recordRestored, runRows, tallyRestored } from "./run-accounting.ts";
+import { recordRuns, runRows, tallyRuns } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
@@ -92,8 +92,8 @@ export async function commitRestored(session: JobSession, runs: readonly Run[]):
   const { context } = session;
   const ids = runs.map(({ id }) => id);
   const rows = await session.read(() => runRows(session, ids));
-  await setRestoreState(session, runs, "restored", () => recordRestored(session, runs, rows));
-  tallyRestored(session, runs, rows);
+  await setRestoreState(session, runs, "restored", () => recordRuns(session, "restore", runs, rows));
+  tallyRuns(session, "restore", runs, rows);
   context.failpoint("restored");
   await deleteRestoredCopies(session, runs);
 }

@@ -6,13 +6,18 @@ import type { RecordTable } from "../../shared/contract/names.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { labelOf, type Run, runOf } from "../area-db/run.ts";
-import type { JobSession } from "./session/job-session.ts";
+import type { Direction, JobSession } from "./session/job-session.ts";
 
 // Each moved run is counted in exactly one line of the history, that of its job in `mtjobs_runs`; so a line tells
 // what is committed. A run that was removed completely without its last state is counted by the job that writes this
 // state; runs of a job that ended without a line pass to the next job.
 //
-// A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line.
+// A restored run leaves completed-runs.db; `mtjobs_restored` keeps its counts until its job has a line. So does
+// `mtjobs_imported` for a run that is moved by another job than the one that imported it. `mtjobs_purged` stays.
+
+/** Tables with what a job did, as JSON. */
+const notes = { restore: "mtjobs_restored", import: "mtjobs_imported" } as const;
+type Noted = keyof typeof notes;
 
 /** Runs counted in one statement. */
 const chunk = 500;
@@ -31,24 +36,34 @@ export async function adoptCounts(session: JobSession): Promise<void> {
   if (others.length > 0) {
     await session.commit("completed", () => {
       const listed = "job_id IN (SELECT value FROM json_each(?))";
-      db.prepare(
-        `UPDATE completed.mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0 AND ${listed}`,
-      ).run(context.jobId, JSON.stringify(dead));
-      db.prepare(`UPDATE completed.mtjobs_restored SET job_id = ? WHERE ${listed}`).run(
-        context.jobId,
-        JSON.stringify(dead),
+      const adopt = (rows: string) =>
+        db.prepare(`UPDATE completed.${rows} AND ${listed}`).run(context.jobId, JSON.stringify(dead));
+      adopt("mtjobs_runs SET job_id = ? WHERE state = 'moved' AND looked_at = 0");
+      adopt("mtjobs_purged SET job_id = ? WHERE counted = 0");
+      for (const table of Object.values(notes)) {
+        adopt(`${table} SET job_id = ? WHERE 1`);
+        db.prepare(`DELETE FROM completed.${table} WHERE ${listed}`).run(JSON.stringify(done));
+      }
+      db.prepare(`UPDATE completed.mtjobs_purged SET counted = 1 WHERE counted = 0 AND ${listed}`).run(
+        JSON.stringify(done),
       );
-      db.prepare(`DELETE FROM completed.mtjobs_restored WHERE ${listed}`).run(JSON.stringify(done));
     });
   }
   if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
   await countMoved(session);
-  await countRestored(session);
+  await countNoted(session, "restore");
+  await countNoted(session, "import");
+  await countPurged(session);
 }
 
-/** Records runs that will leave completed-runs.db, with their rows by table. Call in the transaction of that state. */
-export function recordRestored({ db, context }: JobSession, runs: readonly Run[], rows: RowCounts): void {
-  prepared(db, "INSERT INTO completed.mtjobs_restored (job_id, at, runs, rows) VALUES (?, ?, ?, ?)").run(
+/** Records restored or imported runs, with their rows by table. Call in the transaction of their state. */
+export function recordRuns(
+  { db, context }: JobSession,
+  direction: Noted,
+  runs: readonly Run[],
+  rows: RowCounts,
+): void {
+  prepared(db, `INSERT INTO completed.${notes[direction]} (job_id, at, runs, rows) VALUES (?, ?, ?, ?)`).run(
     context.jobId,
     Date.now(),
     JSON.stringify(runs.map(labelOf)),
@@ -56,28 +71,53 @@ export function recordRestored({ db, context }: JobSession, runs: readonly Run[]
   );
 }
 
-type RowCounts = readonly (readonly [RecordTable, number])[];
+export type RowCounts = readonly (readonly [RecordTable, number])[];
 
-/** Counts restored runs. */
-export function tallyRestored({ counts }: JobSession, runs: readonly Run[], rows: RowCounts): void {
+/** Counts runs of a direction, with their rows by table. */
+export function tallyRuns(
+  { counts }: JobSession,
+  direction: Exclude<Direction, "reduce">,
+  runs: readonly Run[],
+  rows: RowCounts,
+): void {
+  const tally = counts[direction];
   for (const [table, count] of rows) {
-    counts.restore.moved[table] += count;
-    counts.restore.rowsDone += count;
+    tally.moved[table] += count;
+    tally.rowsDone += count;
   }
-  for (const run of runs) counts.restore.movedRun(run);
+  for (const run of runs) tally.movedRun(run);
 }
 
-async function countRestored(session: JobSession): Promise<void> {
+async function countNoted(session: JobSession, direction: Noted): Promise<void> {
   const { db, context } = session;
   const noted = await session.read(() =>
     db
       .prepare<[string], { runs: string; rows: string }>(
-        "SELECT runs, rows FROM completed.mtjobs_restored WHERE job_id = ? ORDER BY id",
+        `SELECT runs, rows FROM completed.${notes[direction]} WHERE job_id = ? ORDER BY id`,
       )
       .all(context.jobId),
   );
-  for (const { runs, rows } of noted)
-    tallyRestored(session, (JSON.parse(runs) as MovedRun[]).map(runOf), JSON.parse(rows) as RowCounts);
+  for (const { runs, rows } of noted) {
+    const labels = JSON.parse(runs) as MovedRun[];
+    tallyRuns(session, direction, labels.map(runOf), JSON.parse(rows) as RowCounts);
+  }
+}
+
+async function countPurged(session: JobSession): Promise<void> {
+  const { db, context } = session;
+  const purged = await session.read(() =>
+    db
+      .prepare<[string], Run & { exportFile: string | null; rows: string }>(
+        `SELECT run_id AS id, target, runname, export_file AS exportFile, rows FROM completed.mtjobs_purged
+         WHERE job_id = ? ORDER BY id`,
+      )
+      .safeIntegers()
+      .all(context.jobId),
+  );
+  for (const { rows, exportFile, ...run } of purged) {
+    const label = { ...run, exportFile: exportFile ?? undefined };
+    tallyRuns(session, "purge", [label], JSON.parse(rows) as RowCounts);
+  }
 }
 
 /**
@@ -100,12 +140,13 @@ export async function recount(session: JobSession): Promise<void> {
   await countMoved(session);
 }
 
-/** Returns the jobs with moved runs not yet checked for late rows, or with restored runs. */
+/** Returns the jobs with moved runs not yet checked for late rows, or with other runs that no line may count yet. */
 function unsettledJobs({ db }: JobSession): string[] {
   return db
     .prepare<[], string>(
       `SELECT job_id FROM completed.mtjobs_runs WHERE state = 'moved' AND looked_at = 0
-       UNION SELECT job_id FROM completed.mtjobs_restored`,
+       UNION SELECT job_id FROM completed.mtjobs_restored UNION SELECT job_id FROM completed.mtjobs_imported
+       UNION SELECT job_id FROM completed.mtjobs_purged WHERE counted = 0`,
     )
     .pluck()
     .all();

@@ -33,7 +33,7 @@ export async function runOnArea(
   job: MoveResult["job"],
   opened: OpenedArea,
   payload: MovePayload,
-  steps: (session: LeasedSession) => Promise<void>,
+  steps: (session: LeasedSession, areaId: string) => Promise<void>,
 ): Promise<MoveResult> {
   const { area, cache, files, context, tally } = opened;
   const { signal } = context;
@@ -61,7 +61,7 @@ export async function runOnArea(
       try {
         await resolveMigration(session, opened);
         try {
-          await steps(session);
+          await steps(session, areaId);
         } finally {
           await session.writing?.pipeline.close();
         }

@@ -1,12 +1,12 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
-import { type ReducePolicies, readPolicies } from "../../shared/area/config/reduce-policies.ts";
+import { type Policies, readPolicies } from "../../shared/area/config/policies.ts";
 import { decideHome, readHomehost } from "../../shared/area/homehost.ts";
 import { listAreas } from "../../shared/area/list-areas.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 
 /** An area at home on this host, and what its config asks for. */
-export interface AreaPolicies extends ReducePolicies {
+export interface AreaPolicies extends Policies {
   area: string;
 }
 
@@ -16,8 +16,13 @@ export interface PolicyScan {
   warnings: string[];
 }
 
+const both = (a: Policies, b: Policies): Policies => ({
+  policies: [...a.policies, ...b.policies],
+  problems: [...a.problems, ...b.problems],
+});
+
 /**
- * Scans the areas below the roots for `[reduce-records]`, in its own thread because a file system may hang. Skips
+ * Scans the areas below the roots for `[reduce-records]` and `[purge-records]`, in its own thread because a file system may hang. Skips
  * areas without a homehost.
  */
 export async function scanPolicies(settings: Settings, env: NodeJS.ProcessEnv): Promise<PolicyScan> {
@@ -26,7 +31,7 @@ export async function scanPolicies(settings: Settings, env: NodeJS.ProcessEnv): 
   for (const path of listAreas(settings.areas, { warn })) {
     try {
       const area = openAllowedArea(path, settings, env);
-      const found = readPolicies(area.config);
+      const found = both(readPolicies(area.config), readPolicies(area.config, "purge"));
       if (found.policies.length + found.problems.length === 0) continue;
       if ((await decideHome(readHomehost(area), settings)).atHome === true)
         scan.areas.push({ area: path, ...found });

@@ -1,5 +1,5 @@
 import type { Queue } from "bullmq";
-import type { ReducePolicy } from "../../shared/area/config/reduce-policies.ts";
+import { type Policy, policySections } from "../../shared/area/config/policies.ts";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import type { Outcome } from "../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../shared/errors.ts";
@@ -9,7 +9,7 @@ import { newJobId } from "../../shared/queue/names.ts";
 import { readOutcome } from "../../shared/queue/outcomes.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../../shared/time/time-window.ts";
-import { policyPayload } from "../jobs/policy-payload.ts";
+import { policyName, policyPayload } from "../jobs/policy-payload.ts";
 import type { WorkerContext } from "../jobs/worker-context.ts";
 import { ThreadPool } from "../threads/thread-pool.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";
@@ -28,12 +28,12 @@ const scanThreads = new ThreadPool<PolicyScanCalls>(
 /** Interval between policy scans, ms; the first one runs soon after the start. */
 const scanEveryMs = 5 * 60_000;
 const firstScanMs = 10_000;
-/** A failed reduce is enqueued again after this time unless its line asks for it sooner, ms. */
+/** A failed job is enqueued again after this time unless its line asks for it sooner, ms. */
 const afterFailureMs = 3_600_000;
 
-/** Returns whether a policy's next reduce is due, given how the last one ended. */
+/** Returns whether a policy's next job is due, given how the last one ended. */
 export function isDue(
-  { request, everyMs }: Pick<ReducePolicy, "request" | "everyMs">,
+  { request, everyMs }: Pick<Policy, "request" | "everyMs">,
   last: Pick<Outcome, "startedAt" | "failures" | "timeUp"> | undefined,
   now: number,
 ): boolean {
@@ -46,7 +46,7 @@ export function isDue(
 }
 
 /**
- * Enqueues the reduces that `[reduce-records]` asks for, for the areas at home on this host. All state is in Redis:
+ * Enqueues the jobs that `[reduce-records]` and `[purge-records]` ask for, for the areas at home on this host. All state is in Redis:
  * if it is emptied, a reduce comes early.
  */
 export class PolicyScheduler {
@@ -86,11 +86,13 @@ export class PolicyScheduler {
       for (const policy of policies) {
         if (this.#over) return;
         await this.#enqueueIfDue(area, policy).catch((error: unknown) =>
-          this.#warnOnce(`${area}: [reduce-records] ${policy.name}: ${toJobsError(error).message}`),
+          this.#warnOnce(
+            `${area}: [${policySections[policy.job]}] ${policy.name}: ${toJobsError(error).message}`,
+          ),
         );
       }
     }
-    log.debug({ areas: areas.length }, "scanned the areas for [reduce-records]");
+    log.debug({ areas: areas.length }, "scanned the areas for policies");
   }
 
   /** Logs a problem once while it lasts. */
@@ -100,19 +102,24 @@ export class PolicyScheduler {
     this.#host.log.warn(sentence);
   }
 
-  async #enqueueIfDue(area: string, policy: ReducePolicy): Promise<void> {
+  async #enqueueIfDue(area: string, policy: Policy): Promise<void> {
     const { redis, settings, log } = this.#host;
-    const payload = parsePayload("reduce", policyPayload(area, policy, settings.host));
+    const { job: name } = policy;
+    const payload = parsePayload(name, policyPayload(area, policy, settings.host));
     // A line that has changed counts as another one.
-    const work = deduplicationId("reduce", payload);
+    const work = deduplicationId(name, payload);
     // A job's outcome is recorded before the job leaves the queue: who finds no job finds the outcome.
     if ((await this.#queue.getDeduplicationJobId(work)) !== null) return;
-    const last = await readOutcome(redis, settings.prefix, { kind: "policy", name: policy.name, area });
+    const last = await readOutcome(redis, settings.prefix, {
+      kind: "policy",
+      name: policyName(policy),
+      area,
+    });
     if (!isDue(policy, last?.work === work ? last : undefined, Date.now())) return;
-    const jobId = newJobId("reduce");
-    const job = await this.#queue.add("reduce", payload, enqueueOptions("reduce", payload, jobId));
+    const jobId = newJobId(name);
+    const job = await this.#queue.add(name, payload, enqueueOptions(name, payload, jobId));
     if (job.id === jobId)
-      log.info({ jobId, area, policy: policy.name }, "enqueued a reduce for [reduce-records]");
+      log.info({ jobId, area, policy: policy.name }, `enqueued a ${name} for [${policySections[name]}]`);
   }
 
   async #scan(): Promise<PolicyScan> {

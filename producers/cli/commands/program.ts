@@ -10,6 +10,7 @@ import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome }
 import { addComplete } from "./complete.ts";
 import { addDemo } from "./demo.ts";
 import { addDrain, addHost, addUndrain } from "./hosts.ts";
+import { addImport } from "./import.ts";
 import { addAttachSql } from "./inspect/attach-sql.ts";
 import { addDoctor } from "./inspect/doctor.ts";
 import { addForecast } from "./inspect/forecast.ts";
@@ -23,6 +24,7 @@ import { addJobs } from "./jobs/jobs.ts";
 import { addRetry } from "./jobs/retry.ts";
 import { addManual } from "./manual.ts";
 import { addMigrate } from "./migrate.ts";
+import { addPurge } from "./purge.ts";
 import { addReduce } from "./reduce.ts";
 import { addRestore } from "./restore.ts";
 import { addSample } from "./sample.ts";
@@ -139,7 +141,7 @@ function usageError(error: CommanderError, command: string): JobsError {
     .replace(/(unknown option '[^'=]*)=[^\n]*/, "$1'")
     .split("\n");
   // A shell expanded a pattern.
-  const isSeveralAreas = /^error: too many arguments for '(reduce|restore)'/.test(message);
+  const isSeveralAreas = /^error: too many arguments for '(reduce|restore|purge)'/.test(message);
   const quoting = isSeveralAreas ? "name one area, or quote a pattern: 'chips/*'" : undefined;
   return new JobsError("usage", message.replace(/^error: /, ""), {
     hint: suggestion === "" ? quoting : `${suggestion.replace(/^\((.*)\)$/, "$1")}${more}`,
@@ -177,6 +179,8 @@ function assemble(
   };
   addReduce(program, bind, deps);
   addRestore(program, bind, deps);
+  addPurge(program, bind, deps);
+  addImport(program, bind, deps);
   addMigrate(program, bind);
   addDrain(program, bind);
   addUndrain(program, bind);

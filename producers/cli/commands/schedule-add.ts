@@ -7,7 +7,7 @@ import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpTex
 import { requestOf } from "../move-command.ts";
 import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";
 import { duration } from "../options/option-values.ts";
-import { addSelectors, addWorkOptions } from "../options/selectors.ts";
+import { addCompact, addSelectors, addWorkOptions } from "../options/selectors.ts";
 import type { Outcome } from "../outcome.ts";
 
 const unreachable = { 4: "Redis is unreachable" };
@@ -31,6 +31,7 @@ function addReduceTo(parent: Command, bind: Bind): void {
     keep: "keep the newest N of each target in place",
     includeLocked: "include runs that their owner locked",
   });
+  addCompact(command);
   addWorkOptions(command, "time zone of --cron and --between (default: this host's)");
   finish(command, {
     examples: [

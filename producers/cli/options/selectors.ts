@@ -48,14 +48,20 @@ export function addSelectors(command: Command, texts: SelectorTexts): Command {
     .optionsGroup("Actions:");
 }
 
-/** Adds `--compact` and the options that limit when and how long a job works. @param tz help text of `--tz` */
-export function addWorkOptions(command: Command, tz: string): Command {
+export function addCompact(command: Command): Command {
+  return command.option(
+    "--compact <when>",
+    "vacuum afterwards: auto, always or never (default: auto)",
+    oneOf("--compact", ["auto", "always", "never"]),
+  );
+}
+
+/** Adds the options that limit when and how long a job works. @param tz help text of `--tz` */
+export function addWorkOptions(
+  command: Command,
+  tz = "time zone of --between (default: that of the host that does the job)",
+): Command {
   return command
-    .option(
-      "--compact <when>",
-      "vacuum afterwards: auto, always or never (default: auto)",
-      oneOf("--compact", ["auto", "always", "never"]),
-    )
     .option("--between <times>", "work only in this part of the day, such as 22:00-06:00", (text) => {
       parseWindow(text, "--between");
       return text;

@@ -2,7 +2,7 @@ import { existsSync, statfsSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { readAreaId } from "../../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
-import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
+import { readPolicies } from "../../../shared/area/config/policies.ts";
 import { assertPlainHistory } from "../../../shared/area/history.ts";
 import { homeText, isLoopback } from "../../../shared/area/homehost.ts";
 import { findPause } from "../../../shared/area/pause.ts";

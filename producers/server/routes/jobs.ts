@@ -65,6 +65,11 @@ const enqueueRoute =
           return sendProblem(reply, plainProblem(403, "requestedBy needs a token with the role admin"));
         if ((options.takeover === true || options.now === true) && !mayUse(request.role, "admin"))
           return sendProblem(reply, plainProblem(403, "takeover and now need a token with the role admin"));
+        if (options.export === false && !mayUse(request.role, "admin"))
+          return sendProblem(
+            reply,
+            plainProblem(403, "a purge without an export needs a token with the role admin"),
+          );
         const enqueue = (jobId?: string) =>
           areaPool.enqueue({ name: job, area, options, jobId }, requestedBy);
         const key = request.headers["idempotency-key"];

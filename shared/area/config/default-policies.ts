@@ -3,7 +3,9 @@ import { join } from "node:path";
 import { toJobsError } from "../../errors.ts";
 import { isInside } from "../../files/roots.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
-import { policySection } from "./reduce-policies.ts";
+import { policySections } from "./policies.ts";
+
+const policySection = policySections.reduce;
 
 /** In a root of areas; in the form of megatest.config. */
 const defaultsName = "mtjobs.config";
@@ -42,6 +44,12 @@ export function withDefaultPolicies(config: MegatestConfig, place: DefaultsPlace
     const defaults = readConfig({ file, areaPath, roots, env });
     const of = (section: string) => (section === policySection ? defaults : config);
     return {
+      // Each area asks for purges itself.
+      ...(defaults.names(policySections.purge).length === 0
+        ? {}
+        : {
+            defaultsProblem: `[${policySections.purge}] in ${file} is ignored: it belongs into an area's megatest.config`,
+          }),
       get: (section, name) => of(section).get(section, name),
       section: (section) => of(section).section(section),
       names: (section) => of(section).names(section),

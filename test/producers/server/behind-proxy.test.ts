@@ -58,6 +58,10 @@ describe("tokens of a file", () => {
         expect(await status("ann", "POST", "/api/v1/jobs", migrate)).not.toBe(403);
         expect(await status("night-jobs", "PUT", "/queues/api/queues/host.hosta/pause")).toBe(403);
         expect(await status("ann", "PUT", "/queues/api/queues/host.hosta/pause")).toBe(200);
+        const purge = { job: "purge", area, age: "2y", export: false, confirmed: true };
+        expect(await status("night-jobs", "POST", "/api/v1/jobs", purge)).toBe(403);
+        expect(await status("ann", "POST", "/api/v1/jobs", { ...purge, confirmed: false })).toBe(409);
+        expect(await status("ann", "POST", "/api/v1/jobs", purge)).toBe(202);
         const forged = { ...reduce, keep: 2, requestedBy: "boss@hosta" };
         expect(await status("night-jobs", "POST", "/api/v1/jobs", forged)).toBe(403);
         expect(await status("ann", "POST", "/api/v1/jobs", forged)).toBe(202);
@@ -74,7 +78,7 @@ describe("tokens of a file", () => {
           area,
           status: 202,
         });
-        expect(lines.filter((line) => line.includes('"status":403')).length).toBe(5);
+        expect(lines.filter((line) => line.includes('"status":403')).length).toBe(6);
         // No line is as long as the body that someone sent.
         expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(5000);
         for (const { token } of tokens) expect(stderr()).not.toContain(token);

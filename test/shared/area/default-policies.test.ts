@@ -2,7 +2,7 @@ import { chmodSync, chownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } f
 import { join } from "node:path";
 import { beforeEach, describe, expect, it } from "vitest";
 import { openArea } from "../../../shared/area/area.ts";
-import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
+import { readPolicies } from "../../../shared/area/config/policies.ts";
 import { scanPolicies } from "../../../workers/periodic/policy-scan.ts";
 import { isRoot, makeArea, settingsFor, temporaryDirectory } from "../../support/area.ts";
 
@@ -69,6 +69,15 @@ describe("[reduce-records] of a root's mtjobs.config", () => {
     spoil();
     const { policies, problems } = readPolicies(open(area()).config);
     expect([policies, problems]).toEqual([[], [expect.stringContaining(why)]]);
+  });
+
+  it("purges nothing: its [purge-records] is named as a problem, and its [reduce-records] is followed", () => {
+    writeFileSync(defaults, "[reduce-records]\nold age=30d\n[purge-records]\nold age=2y; export=/archive\n");
+    const { config } = open(area());
+    const { policies, problems } = readPolicies(config);
+    expect(policies.map(({ name }) => name)).toEqual(["old"]);
+    expect(problems).toEqual([expect.stringContaining("[purge-records]")]);
+    expect(readPolicies(config, "purge").policies).toEqual([]);
   });
 
   it.runIf(isRoot)(

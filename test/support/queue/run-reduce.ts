@@ -3,7 +3,9 @@ import { once } from "node:events";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import type { MoveResult, RunLabel, SkipReason } from "../../../shared/contract/move-result.ts";
 import {
+  type ImportPayload,
   type MoveName,
+  type PurgePayload,
   parsePayload,
   type ReducePayload,
   type RestorePayload,
@@ -18,6 +20,8 @@ import { builtCommand } from "./run-command.ts";
 
 export type ReduceOptions = Partial<Omit<ReducePayload, "v" | "area">>;
 export type RestoreOptions = Partial<Omit<RestorePayload, "v" | "area">>;
+export type PurgeOptions = Partial<Omit<PurgePayload, "v" | "area">>;
+export type ImportOptions = Partial<Omit<ImportPayload, "v" | "area">>;
 
 export interface RunOptions {
   /** Called at each step by name; an exception ends the job there. */
@@ -63,10 +67,25 @@ export function runRestore(
   return runMove("restore", area, { grace: 0, ...options }, run);
 }
 
-async function runMove(
-  name: "reduce" | "restore" | "repair",
+/** Does the same for a purge. */
+export function runPurge(area: SampleArea, options: PurgeOptions, run: RunOptions = {}): Promise<Reduced> {
+  return runMove("purge", area, options, run);
+}
+
+/** Does the same for an import. */
+export function runImport(
   area: SampleArea,
-  options: ReduceOptions | RestoreOptions,
+  file: string,
+  options: ImportOptions = {},
+  run: RunOptions = {},
+): Promise<Reduced> {
+  return runMove("import", area, { file, ...options }, run);
+}
+
+async function runMove(
+  name: MoveName | "repair",
+  area: SampleArea,
+  options: ReduceOptions | RestoreOptions | PurgeOptions | ImportOptions,
   {
     failpoint = () => {},
     host = area.host,
@@ -95,8 +114,7 @@ async function runMove(
   const payload = parsePayload(name === "repair" ? "reduce" : name, {
     v: 1,
     area: area.directory,
-    compact: "never",
-    ...all,
+    ...(name === "import" ? {} : { compact: "never", ...all }),
     ...options,
   });
   return { result: await runJob(name, payload, context), story };
@@ -154,21 +172,20 @@ export async function runJobProcess(
   flags: readonly string[],
   env: Record<string, string> = {},
 ): Promise<Ended> {
-  const child = spawn(
-    process.execPath,
-    [builtCommand, name, area.directory, ...flags, "--inline", "--json"],
-    {
-      env: {
-        PATH: process.env.PATH,
-        MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
-        MTJOBS_HOST: area.host,
-        MTJOBS_USER: area.user,
-        MTJOBS_CACHE_ROOT: area.cacheRoot,
-        ...env,
-      },
-      stdio: ["ignore", "pipe", "pipe"],
+  // An import names its file first.
+  const [file = "", ...rest] = flags;
+  const words = name === "import" ? [file, area.directory, ...rest] : [area.directory, ...flags];
+  const child = spawn(process.execPath, [builtCommand, name, ...words, "--inline", "--json"], {
+    env: {
+      PATH: process.env.PATH,
+      MTJOBS_REDIS_URL: "redis://127.0.0.1:1",
+      MTJOBS_HOST: area.host,
+      MTJOBS_USER: area.user,
+      MTJOBS_CACHE_ROOT: area.cacheRoot,
+      ...env,
     },
-  );
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let [stdout, stderr] = ["", ""];
   child.stdout.setEncoding("utf8").on("data", (text: string) => (stdout += text));
   child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));

@@ -23,7 +23,11 @@ export function blockSources(sources: readonly Source[]): Source[] {
  * @param tests a temporary table of rows of `tests` with the column `archived`
  * @returns false if there is nothing to do: no such tables in this Megatest, or no test with a block
  */
-export function stageArchiveBlocks(db: Connection, parts: readonly Source[], tests: string): boolean {
+export function stageArchiveBlocks(
+  db: Connection,
+  parts: readonly (Source | "export")[],
+  tests: string,
+): boolean {
   const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
   if (prepared(db, `SELECT EXISTS (${wanted})`).pluck().get() === 0) return false;
   const known = (["archive_blocks", "archive_disks"] as const).every((table) =>
@@ -35,7 +39,12 @@ export function stageArchiveBlocks(db: Connection, parts: readonly Source[], tes
   return true;
 }
 
-function stageTable(db: Connection, parts: readonly Source[], table: ArchiveTable, wanted: string): void {
+function stageTable(
+  db: Connection,
+  parts: readonly (Source | "export")[],
+  table: ArchiveTable,
+  wanted: string,
+): void {
   const columns = columnNames(db, "completed", table);
   const names = columns.map((name) => (name === "id" ? "id INTEGER PRIMARY KEY" : columnList([name])));
   db.exec(

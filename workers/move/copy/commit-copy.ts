@@ -20,7 +20,11 @@ export type RunState =
   /** The run is being restored: the copy counts until the run is complete in every source and readers have finished. */
   | "restoring"
   /** The sources count again; the copy is about to be deleted. */
-  | "restored";
+  | "restored"
+  /** The run is exported, or need not be, and is about to be deleted. */
+  | "purging"
+  /** The run is being copied from an export, which still holds it. */
+  | "importing";
 
 /** Changes of state to write with the next commit into completed-runs.db. */
 export class PendingStates {

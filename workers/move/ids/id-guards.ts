@@ -42,6 +42,16 @@ function areGuardsLost({ db, sources }: JobSession): boolean {
   return prepared<[], number>(db, anyMoved).pluck().get() === 1;
 }
 
+/** Returns true if these ids are below the guards, so that Megatest gives none of them to another row. */
+export function areGuarded(
+  session: Pick<JobSession, "db" | "sources" | "fresh">,
+  ids: Partial<GuardIds>,
+): boolean {
+  if (!guardsHold(session)) return false;
+  const guards = readGuards(session.db, session.fresh);
+  return identifiedTables.every((table) => (ids[table] ?? 0n) < (guards?.[table] ?? 0n));
+}
+
 /** Returns true if the run's id is below the guard; then so are its tests' ids, unless they came late. */
 function isGuarded({ db, fresh }: Pick<JobSession, "db" | "fresh">, run: bigint): boolean {
   return (readGuards(db, fresh)?.runs ?? 0n) > run;

@@ -1,5 +1,5 @@
 import { matchRun, targetSql } from "../../../shared/area-db/match-run.ts";
-import type { RestorePayload } from "../../../shared/contract/payload.ts";
+import type { RestorePayload, Selectors } from "../../../shared/contract/payload.ts";
 import { prepared, quoteName } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { defaultExpression } from "../../../shared/sqlite/table.ts";
@@ -12,29 +12,52 @@ import type { JobSession } from "../session/job-session.ts";
 import { type Candidate, candidates, newestPerTarget, timesOf } from "./choose-runs.ts";
 import { warnOfNoMatch, warnOfUnknownIds } from "./unknown-ids.ts";
 
+/** Which moved runs a job takes. */
+type Selection = Selectors & Pick<RestorePayload, "includeLocked">;
+
 /**
- * Returns the moved runs that match the patterns and ids, oldest id first, and tallies those that stay as skipped. A
- * run whose target and name were registered again stays, or gets a new name, as the payload says.
+ * Returns the moved runs that match the patterns and ids, oldest id first. Those that `--keep`, `--age` or a lock
+ * keeps in completed-runs.db are tallied as skipped.
+ *
+ * @param verb as in "restore it without --age"
+ */
+export async function selectMovedRuns(
+  session: JobSession,
+  selection: Selection,
+  verb: string,
+): Promise<Candidate[]> {
+  await warnOfUnknownIds(session, selection.runId, "completed");
+  const matching = await session.read(() => matchingRuns(session, selection));
+  if (matching.length === 0) await warnOfNoMatch(session, selection, "completed");
+  const { age, includeLocked } = selection;
+  const kept = newestPerTarget(matching, selection.keep ?? 0);
+  const cutoff = age === undefined ? Number.POSITIVE_INFINITY : (session.now - age) / 1000;
+  const selected: Candidate[] = [];
+  for (const run of matching) {
+    const label = labelOf(run);
+    if (kept.has(run.id)) session.tally.skip(label, "kept");
+    else if (run.state === "locked" && !includeLocked) session.tally.skip(label, "locked");
+    else if (age !== undefined && (await session.read(() => lastActivity(session, run))) > cutoff) {
+      session.tally.skip(label, "recent");
+      if (run.oddTime !== null)
+        session.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, `${verb} it without --age`));
+    } else selected.push(run);
+  }
+  return selected;
+}
+
+/**
+ * Returns the moved runs to restore. A run whose target and name were registered again stays, or gets a new name, as
+ * the payload says.
  */
 export async function chooseMovedRuns(session: JobSession, payload: RestorePayload): Promise<Run[]> {
-  await warnOfUnknownIds(session, payload.runId, "completed");
-  const matching = await session.read(() => matchingRuns(session, payload));
-  if (matching.length === 0) await warnOfNoMatch(session, payload, "completed");
-  const kept = newestPerTarget(matching, payload.keep ?? 0);
-  const cutoff = payload.age === undefined ? Number.POSITIVE_INFINITY : (session.now - payload.age) / 1000;
   const homeless = homelessValues(session);
   const chosen: Run[] = [];
-  for (const run of matching) {
+  for (const run of await selectMovedRuns(session, payload, "restore")) {
     const label = labelOf(run);
     const { id, target, runname } = run;
     const left = await session.read(() => homeless.find(({ has }) => has(run.id)));
-    if (kept.has(run.id)) session.tally.skip(label, "kept");
-    else if (run.state === "locked" && !payload.includeLocked) session.tally.skip(label, "locked");
-    else if (payload.age !== undefined && (await session.read(() => lastActivity(session, run))) > cutoff) {
-      session.tally.skip(label, "recent");
-      if (run.oddTime !== null)
-        session.tally.warn(oddTimeText(run, `its event_time is ${run.oddTime}`, "restore it without --age"));
-    } else if (left !== undefined) {
+    if (left !== undefined) {
       session.tally.skip(label, "changed");
       session.tally.warn(
         `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
@@ -79,8 +102,8 @@ function homelessValues({ db, records, sources }: JobSession): Homeless[] {
   );
 }
 
-function matchingRuns(session: JobSession, payload: RestorePayload): Candidate[] {
-  const { sql, parameters } = matchRun(session.keys, payload);
+function matchingRuns(session: JobSession, selection: Selection): Candidate[] {
+  const { sql, parameters } = matchRun(session.keys, selection);
   return candidates(
     session.db,
     `SELECT r.id AS id, ${targetSql(session.keys, "r")} AS target, coalesce(r.runname, '') AS runname,
@@ -92,7 +115,7 @@ function matchingRuns(session: JobSession, payload: RestorePayload): Candidate[]
 }
 
 /** Returns seconds since 1970. */
-function lastActivity({ db }: JobSession, { id, eventTime }: Candidate): number {
+export function lastActivity({ db }: JobSession, { id, eventTime }: Candidate): number {
   const life = prepared<{ run: bigint }, number | null>(
     db,
     `SELECT max(life) FROM (

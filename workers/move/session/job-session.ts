@@ -1,6 +1,6 @@
 import { defaultDeadAfterMs } from "../../../shared/contract/defaults.ts";
 import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import type { MovePayload } from "../../../shared/contract/payload.ts";
+import type { ReducePayload } from "../../../shared/contract/payload.ts";
 import type { Connection } from "../../../shared/sqlite/connection.ts";
 import { plural } from "../../../shared/text.ts";
 import type { OpenedArea } from "../../area-db/open-area.ts";
@@ -14,8 +14,14 @@ export interface JobSessionOptions extends AreaSessionOptions {
   now: number;
   recentAfter: number;
   tally: Tally;
-  counts: Record<"reduce" | "restore", Tally>;
+  counts: Record<Direction, Tally>;
 }
+
+/** What jobs do with runs. */
+export type Direction = Exclude<MoveResult["job"], "repair">;
+
+/** A repair finishes reduces. */
+export const directionOf = (job: MoveResult["job"]): Direction => (job === "repair" ? "reduce" : job);
 
 /** A reduce, a restore or a repair at work on an area: its session with what it counts and chooses by. */
 export class JobSession extends AreaSession {
@@ -26,8 +32,8 @@ export class JobSession extends AreaSession {
   readonly recentAfter: number;
   /** Counts of this job. */
   readonly tally: Tally;
-  /** By direction: `tally`, and what was finished of an interrupted job of the other direction. */
-  readonly counts: Record<"reduce" | "restore", Tally>;
+  /** By direction: `tally`, and what was finished of an interrupted job of another direction. */
+  readonly counts: Record<Direction, Tally>;
   readonly batchSize: BatchSize;
 
   constructor({ time, now, recentAfter, tally, counts, ...session }: JobSessionOptions) {
@@ -59,7 +65,7 @@ export class JobSession extends AreaSession {
 export function jobSetup(
   db: Connection,
   { area, files, context, tally }: OpenedArea,
-  payload: Partial<Pick<MovePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>,
+  payload: Partial<Pick<ReducePayload, "age" | "deadAfter" | "between" | "maxTime" | "tz" | "dryRun">>,
   job: MoveResult["job"],
 ): Omit<JobSessionOptions, "times"> {
   const now = Date.now();
@@ -70,6 +76,9 @@ export function jobSetup(
     now,
     recentAfter: Math.floor((now - settledMs) / 1000),
     tally,
-    counts: { reduce: new Tally(), restore: new Tally(), [job === "restore" ? job : "reduce"]: tally },
+    counts: {
+      ...{ reduce: new Tally(), restore: new Tally(), purge: new Tally(), import: new Tally() },
+      [directionOf(job)]: tally,
+    },
   };
 }

@@ -4,21 +4,27 @@ import { parseDuration } from "../../time/duration.ts";
 import { parseWindow, parseZone } from "../../time/time-window.ts";
 import type { MegatestConfig } from "./config.ts";
 
-export const policySection = "reduce-records";
+/** The sections of megatest.config by the job that their lines ask for. */
+export const policySections = { reduce: "reduce-records", purge: "purge-records" } as const;
+export type PolicyJob = keyof typeof policySections;
 
-export interface ReducePolicy {
+export interface Policy {
+  job: PolicyJob;
   name: string;
-  request: Omit<Partial<ReducePayload>, "v" | "area" | "requestedBy" | "dryRun" | "runId">;
+  request: Omit<Partial<ReducePayload>, "v" | "area" | "requestedBy" | "dryRun" | "runId"> & {
+    /** Of a purge, which never runs without an export unless a person confirms it. */
+    export?: string;
+  };
   /** Minimum time between two such reduces, ms. */
   everyMs: number;
 }
 
-export interface ReducePolicies {
-  policies: ReducePolicy[];
+export interface Policies {
+  policies: Policy[];
   problems: string[];
 }
 
-type Member = keyof ReducePolicy["request"];
+type Member = keyof Policy["request"];
 type Read = (text: string, word: string) => string | number | boolean;
 
 const longest = 4096;
@@ -49,7 +55,7 @@ const oneOf =
     throw wrong(`${word}=${text} is not one of ${words.join(", ")}`);
   };
 
-/** By name in a line: the member of the data, and its reader. */
+/** By name in a line: the member of the job's data, and its reader. */
 const words: Record<string, [member: Member, read: Read]> = {
   target: ["target", plain],
   runname: ["runname", plain],
@@ -70,6 +76,23 @@ const words: Record<string, [member: Member, read: Read]> = {
   "max-time": ["maxTime", some],
   tz: ["tz", parseZone],
 };
+
+const exportWord = "export";
+
+/** Further settings of the lines of a section. */
+const wordsOf: Record<PolicyJob, typeof words> = {
+  reduce: words,
+  purge: {
+    ...words,
+    [exportWord]: [
+      "export",
+      (text, word) => {
+        if (text.startsWith("/")) return plain(text, word);
+        throw wrong(`${word}=${text} is not an absolute path`);
+      },
+    ],
+  },
+};
 /** The members that select runs. A new selector of a job's data does not compile until it is here. */
 const selectors: Record<Exclude<keyof Selectors, "runId">, true> = {
   target: true,
@@ -83,20 +106,25 @@ const often = "every";
 const defaultEveryMs = 24 * 3_600_000;
 const leastEveryMs = 60_000;
 
-/** Reads `[reduce-records]`: lines `name target=%/%/%; runname=%; age=30d; keep=5`. Never throws. */
+/**
+ * Reads `[reduce-records]`: lines `name target=%/%/%; runname=%; age=30d; keep=5`; or `[purge-records]`, where
+ * `export=` is required. Never throws.
+ */
 export function readPolicies(
   config: Pick<MegatestConfig, "get" | "names" | "defaultsProblem">,
-): ReducePolicies {
+  job: PolicyJob = "reduce",
+): Policies {
   const { defaultsProblem } = config;
-  const found: ReducePolicies = {
+  const policySection = policySections[job];
+  const found: Policies = {
     policies: [],
-    problems: defaultsProblem === undefined ? [] : [defaultsProblem],
+    problems: defaultsProblem === undefined || job !== "reduce" ? [] : [defaultsProblem],
   };
   for (const name of config.names(policySection)) {
     // A line that says only this switches the defaults of a root off.
     if (name === "off" && config.get(policySection, name)?.trim() === "") continue;
     try {
-      found.policies.push(readPolicy(name, config.get(policySection, name) ?? ""));
+      found.policies.push(readPolicy(job, name, config.get(policySection, name) ?? ""));
     } catch (error) {
       if (!(error instanceof JobsError)) throw error;
       const { message, hint } = error;
@@ -109,7 +137,7 @@ export function readPolicies(
   return found;
 }
 
-function readPolicy(name: string, text: string): ReducePolicy {
+function readPolicy(job: PolicyJob, name: string, text: string): Policy {
   if (name.length > longestName) throw wrong(`its name is longer than ${longestName} characters`);
   const given = settingsOf(text);
   const every = given.get(often);
@@ -121,16 +149,22 @@ function readPolicy(name: string, text: string): ReducePolicy {
       hint: "add age=, keep= or a pattern; runname=% selects every run",
     });
   }
+  if (job === "purge" && !given.has(exportWord)) {
+    throw new JobsError("bad-config", `no ${exportWord}=`, {
+      hint: `add ${exportWord}=DIR: runs are purged without an export only if a person confirms it`,
+    });
+  }
+  const allowed = wordsOf[job];
   const members = [...given].map(([word, value]) => {
-    const known = words[word];
+    const known = allowed[word];
     if (known === undefined)
       throw wrong(
         `unknown setting ${word}=`,
-        `the settings are ${[...Object.keys(words), often].join(", ")}`,
+        `the settings are ${[...Object.keys(allowed), often].join(", ")}`,
       );
     return [known[0], known[1](value, word)];
   });
-  return { name, request: Object.fromEntries(members) as ReducePolicy["request"], everyMs };
+  return { job, name, request: Object.fromEntries(members) as Policy["request"], everyMs };
 }
 
 function settingsOf(text: string): Map<string, string> {

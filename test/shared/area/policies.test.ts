@@ -1,15 +1,45 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../../shared/area/config/config.ts";
-import { readPolicies } from "../../../shared/area/config/reduce-policies.ts";
+import { type PolicyJob, policySections, readPolicies } from "../../../shared/area/config/policies.ts";
 import { temporaryDirectory, writeFile } from "../../support/area.ts";
 
 const day = 24 * 3_600_000;
 
-function policiesOf(lines: string) {
-  const file = writeFile(join(temporaryDirectory(), "megatest.config"), `[reduce-records]\n${lines}\n`);
-  return readPolicies(readConfig({ file, areaPath: "/areas/a1", env: {} }));
+function policiesOf(lines: string, job: PolicyJob = "reduce") {
+  const text = `[${policySections[job]}]\n${lines}\n`;
+  const file = writeFile(join(temporaryDirectory(), "megatest.config"), text);
+  return readPolicies(readConfig({ file, areaPath: "/areas/a1", env: {} }), job);
 }
+
+describe("the lines of [purge-records]", () => {
+  it("say which moved runs to purge, and where to export them", () => {
+    const { policies, problems } = policiesOf(
+      "old target=%; age=2y; export=/archive/a b; max-time=1h",
+      "purge",
+    );
+    expect(problems).toEqual([]);
+    const request = { target: "%", age: 2 * 365.25 * day, export: "/archive/a b", maxTime: day / 24 };
+    expect(policies).toEqual([{ job: "purge", name: "old", everyMs: day, request }]);
+  });
+
+  it.each([
+    ["old age=2y", /\] old: no export= \(add export=DIR/],
+    ["old age=2y; export=none", /export=none is not an absolute path/],
+    ["old export=/archive", /no selector/],
+    ["old age=2y; export=/archive; kep=1", /the settings are target, .*export/],
+  ])("are refused with a sentence: %s", (line, why) => {
+    const { policies, problems } = policiesOf(line, "purge");
+    expect([policies, problems]).toEqual([[], [expect.stringMatching(why)]]);
+  });
+
+  it("are no lines of [reduce-records], which take no export", () => {
+    expect(policiesOf("old age=2y; export=/archive").problems).toEqual([
+      expect.stringContaining("unknown setting export="),
+    ]);
+    expect(policiesOf("old age=2y", "purge").policies).toEqual([]);
+  });
+});
 
 describe("the lines of [reduce-records]", () => {
   it("name runs as Megatest's users name them, and say how long and when", () => {
@@ -21,8 +51,14 @@ big runname=w%,x*;state=COMPLETED ; max-time = 20m; between=22:00-06:00;
 other x=1`);
     expect(problems).toEqual([]);
     expect(policies).toEqual([
-      { name: "old", everyMs: day, request: { target: "%/%/%", runname: "%", age: 30 * day, keep: 5 } },
       {
+        job: "reduce",
+        name: "old",
+        everyMs: day,
+        request: { target: "%/%/%", runname: "%", age: 30 * day, keep: 5 },
+      },
+      {
+        job: "reduce",
         name: "big",
         everyMs: day / 2,
         request: {

@@ -1,0 +1,80 @@
+import { resolve } from "node:path";
+import type { Command } from "commander";
+import { areaPath } from "../../areas/area-path.ts";
+import { type DirectoriesRequest, listDirectories } from "../../areas/list-directories.ts";
+import { directoriesText } from "../../format/directories.ts";
+import type { Bind, CommandContext } from "../command.ts";
+import { confirm } from "../confirm.ts";
+import type { CliDeps } from "../io.ts";
+import { addMoveCommand } from "../move-command.ts";
+import type { Outcome } from "../outcome.ts";
+
+export function addPurge(program: Command, bind: Bind, deps: CliDeps): void {
+  addMoveCommand(program, bind, deps, {
+    name: "purge",
+    summary: "remove moved runs for good, after exporting them",
+    description:
+      "Remove runs from completed-runs.db for good. Each run is first written to a database of its own in --export DIR, which is read back and compared; mtjobs import puts it back. Nothing is removed from megatest.db, and no directory of a run is touched.",
+    selectors: {
+      keep: "keep the newest N of each target in completed-runs.db",
+      includeLocked: "include runs that their owner locked",
+    },
+    dryRun: "print what would be purged; change nothing",
+    addOptions,
+    confirm: askForExports,
+    instead: listDirs,
+    help: {
+      notes: [
+        "At least one selector is required, and --export or --no-export. Selectors apply to the runs in completed-runs.db.\nA pattern is LIKE if it contains %, otherwise GLOB; commas separate alternatives. Durations: 500ms, 90s,\n30m, 12h, 30d, 8w, 2y.",
+      ],
+      examples: [
+        [
+          "mtjobs purge /areas/a1 --age 2y --export /archive --dry-run --wait",
+          "what is older than two years",
+        ],
+        ["mtjobs purge /areas/a1 --age 2y --export /archive --wait", "export and remove it"],
+        ["mtjobs purge /areas/a1 --list-dirs --runname %", "directories that runs left on disk"],
+        ["mtjobs import /archive/run-7-ubuntu_nfs_none-w49.1-1a2b3c4d.db /areas/a1", "put one back"],
+      ],
+    },
+  });
+}
+
+function addOptions(command: Command): Command {
+  return command
+    .option("--export <dir>", "existing directory for the exports, as the area's homehost mounts it")
+    .option("--no-export", "purge without an export; asks for a confirmation")
+    .option("--yes", "with --no-export: a person has confirmed it")
+    .option(
+      "--list-dirs",
+      "list the directories of moved and purged runs instead; by --target, --runname, --run-id and --age",
+    );
+}
+
+async function listDirs({ options, args, settings, io }: CommandContext): Promise<Outcome | undefined> {
+  if (options.listDirs !== true) return undefined;
+  const { target, runname, runId, age } = options as DirectoriesRequest;
+  const [area = io.cwd] = args;
+  const list = await listDirectories(
+    areaPath(io.cwd, area),
+    { target, runname, runId, age },
+    { settings, env: io.env },
+  );
+  return { document: list, text: directoriesText(list) };
+}
+
+/** Returns the directory for exports, or the confirmation that none are wanted. */
+async function askForExports({ options, io }: CommandContext): Promise<object> {
+  const { export: directory, yes, dryRun } = options;
+  if (typeof directory === "string") return { export: resolve(io.cwd, directory) };
+  if (directory !== false || dryRun === true) return {};
+  if (yes !== true) {
+    await confirm(
+      io,
+      "Purged runs that are not exported cannot be brought back by anything but a backup.",
+      "purge",
+      "in a script, pass --yes",
+    );
+  }
+  return { confirmed: true };
+}

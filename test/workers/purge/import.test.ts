@@ -1,0 +1,221 @@
+import { chmodSync, copyFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { toJobsError } from "../../../shared/errors.ts";
+import {
+  assertNothingLost,
+  edit,
+  everywhere,
+  exportsIn,
+  fileOf,
+  movedRows,
+  newArea,
+  noRows,
+  readColumn,
+  readRows,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import {
+  atRest,
+  reduceSafely,
+  runImport,
+  runPurge,
+  runReduce,
+  runRestore,
+  unionOf,
+} from "../../support/queue.ts";
+
+const completed = (area: SampleArea) => join(area.directory, "completed-runs.db");
+
+/** An area whose runs are purged, and their exports. */
+async function purged(runs: number, options: object = {}) {
+  const area = newArea({ ...atRest, runs, ...options });
+  const { before } = await reduceSafely(area, {});
+  const rows = movedRows(area);
+  const directory = temporaryDirectory();
+  await runPurge(area, { export: directory });
+  const [file = "", ...others] = exportsIn(directory);
+  return { area, before, rows, directory, file, others };
+}
+
+/** The rows without their ids, which an import may change. */
+function contents(rows: Record<string, object[]>) {
+  const ids = new Set(["id", "run_id", "test_id"]);
+  return Object.fromEntries(
+    Object.entries(rows).map(([table, all]) => [
+      table,
+      all.map((row) => JSON.stringify(Object.entries(row).filter(([name]) => !ids.has(name)))).sort(),
+    ]),
+  );
+}
+
+const refusal = (job: Promise<unknown>) =>
+  job.then(
+    () => undefined,
+    (error: unknown) => toJobsError(error),
+  );
+
+/** Changes a copy of an export. */
+function altered(file: string, change: (db: Database.Database) => void): string {
+  const copy = join(temporaryDirectory(), "copy.db");
+  copyFileSync(file, copy);
+  const db = new Database(copy);
+  db.pragma("foreign_keys = OFF");
+  change(db);
+  db.close();
+  return copy;
+}
+
+describe("an import", () => {
+  it("reports what a dry run would do, and changes nothing", async () => {
+    const { area, file, rows } = await purged(1);
+    const { result } = await runImport(area, file, { dryRun: true });
+    expect(result).toMatchObject({ dryRun: true, moved: { runs: 1, tests: rows.tests?.length } });
+    expect(movedRows(area)).toEqual(noRows);
+  });
+
+  it("gives new ids to a run whose ids are in use, and everything of it can be restored", async () => {
+    const { area, rows, file } = await purged(1, { testsPerRun: 3 });
+    // As after a clean-up that removed the guards.
+    edit(area, everywhere, (db) => {
+      db.exec(
+        "DELETE FROM runs WHERE runname = 'mtjobs-id-guard'; DELETE FROM tests; DELETE FROM test_steps; DELETE FROM test_data",
+      );
+      db.exec("INSERT INTO runs (id, runname, state, event_time) VALUES (1, 'another', 'COMPLETED', 5)");
+      db.exec(
+        "INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (2, 1, 'other', '', 'COMPLETED')",
+      );
+    });
+    const { result } = await runImport(area, file);
+    expect(result.runs).toMatchObject([{ previousId: 1 }]);
+    const id = Number(result.runs[0]?.id);
+    expect(id).toBeGreaterThan(1);
+    expect(contents(movedRows(area))).toEqual(contents(rows));
+    const { result: restored } = await runRestore(area, { runname: undefined, runId: [id] });
+    expect(restored.moved).toMatchObject({ runs: 1, tests: rows.tests?.length });
+    expect(readColumn(fileOf(area, "cache"), "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([1]);
+  });
+
+  it("leaves a run in its file whose target and name are in the area", async () => {
+    const { area, file } = await purged(1);
+    const [run] = readRows(file, "SELECT * FROM runs");
+    const names = [...area.keys, "runname"];
+    const values = names.map((name) => `'${run?.[name]}'`).join(", ");
+    readRows(fileOf(area, "cache"), `INSERT INTO runs (${names.join(", ")}) VALUES (${values}) RETURNING id`);
+    const { result } = await runImport(area, file);
+    expect(result).toMatchObject({ moved: { runs: 0 }, skippedCounts: { conflict: 1 } });
+    expect(movedRows(area)).toEqual(noRows);
+  });
+
+  it("refuses an export of another area unless it is asked for, and one without a target key", async () => {
+    const { file, rows } = await purged(1);
+    const other = newArea({ ...atRest, runs: 2 });
+    expect(await refusal(runImport(other, file))).toMatchObject({ code: "conflict" });
+    const twin = newArea({ ...atRest, runs: 0 });
+    await runImport(twin, file, { anyArea: true });
+    expect(contents(movedRows(twin))).toEqual(contents(rows));
+    const keyless = altered(file, (db) => {
+      db.exec(
+        `CREATE TABLE less AS SELECT id, runname, state, event_time FROM runs; DROP TABLE runs; ALTER TABLE less RENAME TO runs`,
+      );
+    });
+    expect(await refusal(runImport(twin, keyless, { anyArea: true }))).toMatchObject({ code: "conflict" });
+  });
+
+  it("finds the archive's block by its path, where its id means another one by now", async () => {
+    const { area, file } = await purged(10);
+    const path = (database: string) =>
+      readColumn(
+        database,
+        "SELECT DISTINCT b.disk_path FROM tests AS t JOIN archive_blocks AS b ON b.id = t.archived ORDER BY 1",
+      );
+    const blocks = path(file);
+    expect(blocks.length).toBeGreaterThan(0);
+    const other = new Database(completed(area));
+    other.exec("UPDATE archive_blocks SET disk_path = disk_path || '-another'");
+    other.close();
+    await runImport(area, file);
+    expect(path(completed(area))).toEqual(blocks);
+  });
+
+  it("brings back what tests.archived was before its block took another id in completed-runs.db", async () => {
+    const area = newArea({ ...atRest, runs: 10 });
+    await reduceSafely(area, { runname: undefined, runId: [2] });
+    const db = new Database(completed(area));
+    db.exec("INSERT OR REPLACE INTO mtjobs_archived SELECT id, 3 FROM tests WHERE run_id = 2");
+    db.close();
+    const rows = movedRows(area);
+    expect(rows.mtjobs_archived?.length).toBeGreaterThan(0);
+    const directory = temporaryDirectory();
+    await runPurge(area, { export: directory });
+    await runImport(area, exportsIn(directory)[0] ?? "");
+    expect(movedRows(area)).toEqual(rows);
+  });
+
+  it("refuses what is no export, damaged, or holds rows of other runs", async () => {
+    const { area, file } = await purged(1);
+    const bad: [string, string][] = [
+      ["bad-payload", join(temporaryDirectory(), "missing.db")],
+      ["bad-payload", altered(file, (db) => db.exec("DROP TABLE mtjobs_export"))],
+      ["bad-payload", altered(file, (db) => db.exec("UPDATE mtjobs_export SET version = 2"))],
+      [
+        "bad-payload",
+        altered(file, (db) => db.exec("UPDATE tests SET run_id = 99 WHERE id = (SELECT min(id) FROM tests)")),
+      ],
+      ["bad-payload", altered(file, (db) => db.exec("INSERT INTO runs (id, runname) VALUES (77, 'more')"))],
+      [
+        "bad-payload",
+        altered(file, (db) =>
+          db.exec(
+            "DELETE FROM test_steps; INSERT INTO test_steps (test_id, stepname) VALUES (4711, 'loose')",
+          ),
+        ),
+      ],
+      [
+        "bad-payload",
+        altered(file, (db) => db.exec("ALTER TABLE runs RENAME TO r; CREATE VIEW runs AS SELECT * FROM r")),
+      ],
+      ["bad-payload", altered(file, (db) => db.exec("DROP TABLE keys"))],
+    ];
+    const text = join(temporaryDirectory(), "text.db");
+    writeFileSync(text, "no database at all, but long enough to be read as one header of SQLite".repeat(9));
+    bad.push(["bad-payload", text]);
+    const cut = altered(file, () => {});
+    truncateSync(cut, 8 * Math.floor(statSync(cut).size / 16));
+    bad.push(["corrupt", cut]);
+    bad.push(["bad-payload", altered(file, (db) => db.pragma("journal_mode = WAL"))]);
+    const busy = altered(file, () => {});
+    writeFileSync(`${busy}-journal`, "left");
+    bad.push(["bad-payload", busy]);
+    const open2 = altered(file, () => {});
+    chmodSync(open2, 0o666);
+    bad.push(["not-owner", open2]);
+    for (const [code, path] of bad) {
+      expect(await refusal(runImport(area, path)), path).toMatchObject({ code });
+      expect(movedRows(area)).toEqual(noRows);
+    }
+  });
+
+  it("refuses values in a column that the area lacks, and takes them once it has it", async () => {
+    const { area, file } = await purged(1);
+    const wider = altered(file, (db) =>
+      db.exec("ALTER TABLE tests ADD COLUMN site TEXT; UPDATE tests SET site = 'x'"),
+    );
+    expect(await refusal(runImport(area, wider))).toMatchObject({ code: "unknown-schema" });
+    expect(movedRows(area)).toEqual(noRows);
+    edit(area, ["area"], (db) => db.exec("ALTER TABLE tests ADD COLUMN site TEXT"));
+    await runImport(area, wider);
+    expect(readColumn(completed(area), "SELECT DISTINCT site FROM tests")).toEqual(["x"]);
+  });
+
+  it("brings a run of thousands of tests back, piece by piece", async () => {
+    const { area, before, rows, file } = await purged(1, { testsPerRun: 2500, stepsPerTest: 1 });
+    await runImport(area, file);
+    expect(movedRows(area)).toEqual(rows);
+    await runReduce(area);
+    await runRestore(area);
+    assertNothingLost(before, unionOf(area));
+  });
+});

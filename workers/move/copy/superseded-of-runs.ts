@@ -1,0 +1,103 @@
+import { type RecordShape, recordShapes } from "../../../shared/area-db/record-tables.ts";
+import { prepared } from "../../../shared/sqlite/connection.ts";
+import { idList } from "../../../shared/sqlite/ids.ts";
+import { isIdText } from "../../../shared/sqlite/run-id.ts";
+import type { JobSession } from "../session/job-session.ts";
+
+/** Versions read in one statement. */
+const chunk = 2_000;
+
+interface Version {
+  id: bigint;
+  table: string;
+  row: bigint | null;
+  columns: string;
+  values: string;
+}
+
+/**
+ * Returns the ids in `mtjobs_superseded` of the versions that belong to runs of completed-runs.db, by run. A version
+ * names its parent in its own values, because its record may have another id now.
+ */
+export async function supersededOfRuns(session: JobSession): Promise<Map<bigint, bigint[]>> {
+  const { db } = session;
+  const shapes = new Map(recordShapes.map((shape) => [shape.table as string, shape]));
+  const read = () =>
+    prepared<[bigint, bigint], Version>(
+      db,
+      `SELECT id, table_name AS "table", row_id AS row, columns, row AS "values" FROM completed.mtjobs_superseded
+       WHERE id BETWEEN ? AND ?`,
+    ).safeIntegers();
+  const byRun = new Map<bigint, bigint[]>();
+  /** Tests that only have superseded versions. */
+  const runOfLostTest = new Map<bigint, bigint>();
+  const ofTests: [version: bigint, test: bigint][] = [];
+  const add = (run: bigint, version: bigint) => byRun.set(run, [...(byRun.get(run) ?? []), version]);
+  for await (const range of session.idRanges("completed.mtjobs_superseded", chunk)) {
+    for (const version of await session.read(() => read().all(...range))) {
+      const shape = shapes.get(version.table);
+      const parent = shape === undefined ? undefined : parentOf(version, shape);
+      if (parent === undefined) continue;
+      if (shape?.parent === "test_id") ofTests.push([version.id, parent]);
+      else add(parent, version.id);
+      if (shape?.table === "tests" && version.row !== null) runOfLostTest.set(version.row, parent);
+    }
+  }
+  const known = await session.read(() => runsOfTests(session, new Set(ofTests.map(([, test]) => test))));
+  for (const [version, test] of ofTests) {
+    const run = known.get(test) ?? runOfLostTest.get(test);
+    if (run !== undefined) add(run, version);
+  }
+  return byRun;
+}
+
+/** Returns the id of the run, or of the test, that a version belongs to. */
+function parentOf({ row, columns, values }: Version, { parent }: RecordShape): bigint | undefined {
+  if (parent === null) return row ?? undefined;
+  const at = (JSON.parse(columns) as string[]).indexOf(parent);
+  const literal = at < 0 ? "" : literalAt(values, at);
+  return isIdText(literal) ? BigInt(literal) : undefined;
+}
+
+/** Returns one of several SQL literals that commas separate. */
+function literalAt(literals: string, index: number): string {
+  let start = 0;
+  let left = index;
+  let quoted = false;
+  for (let at = 0; at < literals.length; at++) {
+    const sign = literals[at];
+    // A quote in a text is doubled: it ends the text and begins it again.
+    if (sign === "'") quoted = !quoted;
+    if (sign !== "," || quoted) continue;
+    if (left === 0) return literals.slice(start, at);
+    left--;
+    start = at + 1;
+  }
+  return left === 0 ? literals.slice(start) : "";
+}
+
+function runsOfTests({ db }: JobSession, tests: ReadonlySet<bigint>): Map<bigint, bigint> {
+  const rows = prepared<[string], [bigint, bigint]>(
+    db,
+    `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN completed.tests AS t ON t.id = j.value
+     WHERE typeof(t.run_id) = 'integer'`,
+  )
+    .safeIntegers()
+    .raw()
+    .all(idList(tests));
+  return new Map(rows);
+}
+
+/** SQL: the versions with these ids; the parameter is a JSON array. */
+export const chosenVersions = "id IN (SELECT value FROM json_each(?))";
+
+/** Deletes versions kept as superseded, some at a time. */
+export async function deleteSuperseded(session: JobSession, versions: readonly bigint[]): Promise<void> {
+  const { db } = session;
+  for (let from = 0; from < versions.length; from += chunk) {
+    const ids = idList(versions.slice(from, from + chunk));
+    await session.commit("completed", () =>
+      prepared(db, `DELETE FROM completed.mtjobs_superseded WHERE ${chosenVersions}`).run(ids),
+    );
+  }
+}

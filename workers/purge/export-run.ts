@@ -1,0 +1,80 @@
+import { linkSync, lstatSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { JobsError, systemCode } from "../../shared/errors.ts";
+import { syncDirectory } from "../../shared/files/sync-directory.ts";
+import type { JobSession } from "../move/session/job-session.ts";
+import { isExportOf } from "./compare-export.ts";
+import { type Exported, writeExport } from "./write-export.ts";
+
+/** Maximum characters of a name's part; file systems allow 255 bytes for the whole. */
+const longestPart = 90;
+
+/**
+ * Exports a run into a directory, and reads the export back. One of the same content that is there already, as of a
+ * job that died, is used; another file is never replaced.
+ *
+ * @returns the export's path
+ * @throws JobsError `corrupt` if the export reads back differently; `disk-full`, `io`
+ */
+export async function exportRun(session: JobSession, run: Exported, directory: string): Promise<string> {
+  const name = exportName(run);
+  const unfinished = join(directory, `.${name}.part`);
+  let isWritten = false;
+  try {
+    for (let count = 1; ; count++) {
+      const path = join(directory, `${name}${count === 1 ? "" : `-${count}`}.db`);
+      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
+        if (await isSameExport(session, run, path)) return path;
+        continue;
+      }
+      if (!isWritten) {
+        await writeExport(session, run, unfinished);
+        await assertReadsBack(session, run, unfinished);
+        session.context.failpoint("export-written");
+        isWritten = true;
+      }
+      if (!linkNew(unfinished, path)) continue;
+      syncDirectory(directory);
+      return path;
+    }
+  } finally {
+    rmSync(unfinished, { force: true });
+  }
+}
+
+async function assertReadsBack(session: JobSession, run: Exported, path: string): Promise<void> {
+  if (await isExportOf(session, run, path)) return;
+  throw new JobsError("corrupt", `the export of run ${run.id} reads back differently from ${path}`, {
+    hint: "nothing was removed; check that file system and its disk, then run the job again",
+  });
+}
+
+/** Returns true if the file is an export of the run as it is now. Any other file stays. */
+async function isSameExport(session: JobSession, run: Exported, path: string): Promise<boolean> {
+  if (!lstatSync(path).isFile()) return false;
+  try {
+    return await isExportOf(session, run, path);
+  } catch (error) {
+    if (error instanceof JobsError && error.code !== "corrupt") throw error;
+    if (!(error instanceof JobsError) && !/^SQLITE_(NOTADB|CORRUPT|ERROR)/.test(systemCode(error)))
+      throw error;
+    return false;
+  }
+}
+
+/** Gives a file a second name; false if that is taken. */
+function linkNew(from: string, to: string): boolean {
+  try {
+    linkSync(from, to);
+    return true;
+  } catch (error) {
+    if (systemCode(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** `run-17-ubuntu_nfs_none-w49.1-1a2b3c4d`: characters that any file system and shell takes. */
+function exportName({ id, target, runname, areaId }: Exported): string {
+  const plain = (text: string) => text.replaceAll(/[^A-Za-z0-9.+=-]+/g, "_").slice(0, longestPart);
+  return `run-${id}-${plain(target)}-${plain(runname)}-${areaId.slice(0, 8)}`;
+}

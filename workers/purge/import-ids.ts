@@ -1,0 +1,64 @@
+import { type IdentifiedTable, identifiedTables } from "../../shared/area-db/record-tables.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
+import { areGuarded, type GuardIds, raiseGuards } from "../move/ids/id-guards.ts";
+import { setRepairFlag } from "../move/ids/repair-flag.ts";
+import type { JobSession } from "../move/session/job-session.ts";
+
+/** Ids compared in one statement. */
+const chunk = 5_000;
+
+/**
+ * Prepares `temp.import_ids`, the new ids of an export's rows: none if all its ids are free in every database of the
+ * area, otherwise one for every row, reserved under the guards.
+ */
+export async function prepareIds(session: JobSession): Promise<void> {
+  const { db, context } = session;
+  db.exec(`DROP TABLE IF EXISTS temp.import_ids;
+    CREATE TEMP TABLE import_ids (table_name TEXT, old_id INTEGER, new_id INTEGER, PRIMARY KEY (table_name, old_id)) WITHOUT ROWID`);
+  if (!(await isAnyTaken(session))) {
+    const highest = Object.fromEntries(
+      identifiedTables.map((table) => [table, largestId(db, `export.${table}`) ?? 0n]),
+    ) as GuardIds;
+    // Megatest may hand them out while they are copied: they are compared when the job ends.
+    if (!(await session.read(() => areGuarded(session, highest))))
+      await session.read(() => setRepairFlag(session));
+    return;
+  }
+  const room = Object.fromEntries(identifiedTables.map((table) => [table, countOf(db, table)])) as GuardIds;
+  const guards = await session.read(() => raiseGuards(session, room));
+  context.failpoint("ids-reserved");
+  for (const table of identifiedTables) {
+    prepared<[string, bigint]>(
+      db,
+      `INSERT INTO temp.import_ids SELECT ?, id, ? + row_number() OVER (ORDER BY id) - 1 FROM export.${table}`,
+    ).run(table, guards[table] - room[table]);
+  }
+  context.log("Ids of the run are in use by now: it gets new ones.");
+}
+
+function countOf(db: Connection, table: IdentifiedTable): bigint {
+  return preparedIds<[]>(db, `SELECT count(*) FROM export.${table}`).get() ?? 0n;
+}
+
+/** Returns true if an id of the export is in use in a database of the area. */
+async function isAnyTaken(session: JobSession): Promise<boolean> {
+  const { db, sources } = session;
+  for (const table of identifiedTables) {
+    for await (const [from, to] of session.idRanges(`export.${table}`, chunk)) {
+      for (const part of [...sources, "completed"]) {
+        const found = prepared<[bigint, bigint], number>(
+          db,
+          `SELECT EXISTS (SELECT 1 FROM export.${table} AS e CROSS JOIN ${part}.${table} AS x ON x.id = e.id
+             WHERE e.id BETWEEN ? AND ?)`,
+        ).pluck();
+        if ((await session.read(() => found.get(from, to))) === 1) return true;
+      }
+    }
+  }
+  return false;
+}
+
+/** SQL: the id that a row of an export gets. */
+export const newIdOf = (table: IdentifiedTable, id: string): string =>
+  `coalesce((SELECT i.new_id FROM temp.import_ids AS i WHERE i.table_name = ${quoteText(table)} AND i.old_id = ${id}), ${id})`;

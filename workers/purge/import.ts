@@ -1,0 +1,51 @@
+import { readAreaId } from "../../shared/area/area-id.ts";
+import type { MoveResult } from "../../shared/contract/move-result.ts";
+import type { ImportPayload } from "../../shared/contract/payload.ts";
+import { attach } from "../../shared/sqlite/connection.ts";
+import type { JobContext } from "../area-db/job-context.ts";
+import { openAreaForJob } from "../area-db/open-area.ts";
+import { rehearse } from "../move/dry-run.ts";
+import { checkIds, reconcile, recover, runOnArea } from "../move/run-on-area.ts";
+import type { JobSession } from "../move/session/job-session.ts";
+import { assertInWindow } from "../move/session/time-budget.ts";
+import { assertExportFile, trustOf } from "./exports-place.ts";
+import { importFrom, rehearseImport } from "./import-run.ts";
+import { assertFits, type ExportFacts, readExport } from "./read-export.ts";
+
+/**
+ * Puts an exported run into completed-runs.db. The file stays.
+ *
+ * @throws JobsError with what stopped the job; the area is as it was then, or has the whole run
+ */
+export async function importRun(payload: ImportPayload, context: JobContext): Promise<MoveResult> {
+  assertInWindow(payload);
+  const opened = await openAreaForJob(payload, context);
+  const file = assertExportFile(payload.file, trustOf(opened));
+  const facts = readExport(file);
+  const begin = (session: JobSession, areaId: string) =>
+    attachExport(session, facts, { id: areaId, anyArea: payload.anyArea });
+  if (payload.dryRun) {
+    return await rehearse(opened, payload, "import", async (session) => {
+      await begin(session, readAreaId(opened.area) ?? "");
+      await rehearseImport(session, facts);
+    });
+  }
+  return await runOnArea("import", opened, payload, async (session, areaId) => {
+    await reconcile(session);
+    await recover(session, payload);
+    // Imported already, by this job before it died.
+    if (session.counts.import.runs.some(({ exportFile }) => exportFile === file)) return;
+    await begin(session, areaId);
+    await importFrom(session, facts);
+    await checkIds(session);
+  });
+}
+
+async function attachExport(
+  session: JobSession,
+  facts: ExportFacts,
+  area: { id: string; anyArea: boolean },
+): Promise<void> {
+  await session.read(() => attach(session.db, "export", facts.exportFile ?? ""));
+  assertFits(session, facts, area);
+}

@@ -1,0 +1,158 @@
+import type { PurgePayload } from "../../shared/contract/payload.ts";
+import { JobsError } from "../../shared/errors.ts";
+import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { runDirectories } from "../../shared/sqlite/run-directories.ts";
+import { labelOf, type Run } from "../area-db/run.ts";
+import { deletePurged } from "../move/copy/delete-purged.ts";
+import { supersededOfRuns } from "../move/copy/superseded-of-runs.ts";
+import { type RowCounts, runRows, tallyRuns } from "../move/run-accounting.ts";
+import { lastActivity, selectMovedRuns } from "../move/select/choose-moved-runs.ts";
+import type { Candidate } from "../move/select/choose-runs.ts";
+import type { JobSession } from "../move/session/job-session.ts";
+import { planOf } from "../records/record-session.ts";
+import { exportRun } from "./export-run.ts";
+import { keepLease } from "./write-export.ts";
+
+/** How often a run is exported while another program writes to completed-runs.db. */
+const maxTries = 3;
+
+/**
+ * Returns the moved runs to purge. One of which megatest.db or a cache has rows again, as of a test that was started
+ * anew, stays as in flight.
+ */
+export async function choosePurgedRuns(session: JobSession, payload: PurgePayload): Promise<Candidate[]> {
+  const chosen: Candidate[] = [];
+  for (const run of await selectMovedRuns(session, payload, "purge")) {
+    if (await session.read(() => isBack(session, run.id))) session.tally.skip(labelOf(run), "in-flight");
+    else chosen.push(run);
+  }
+  return chosen;
+}
+
+function isBack({ db, sources, records }: JobSession, run: bigint): boolean {
+  const tests = planOf({ records }, "tests");
+  return sources.some((part) => {
+    const testsThere = tests.indexedIn(part)
+      ? `SELECT 1 FROM ${part}.tests WHERE run_id = :run`
+      : `SELECT 1 FROM temp.children WHERE part = ${quoteText(part)} AND table_name = 'tests' AND parent = :run`;
+    const found = prepared<{ run: bigint }, number>(
+      db,
+      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run) OR EXISTS (${testsThere})`,
+    ).pluck();
+    return found.get({ run }) === 1;
+  });
+}
+
+/** What a purge works with. */
+interface Purge {
+  session: JobSession;
+  areaId: string;
+  /** Of exports, with links resolved; undefined: runs are not exported. */
+  directory: string | undefined;
+  /** Ids in `mtjobs_superseded` by run. */
+  superseded: ReadonlyMap<bigint, readonly bigint[]>;
+}
+
+/** Purges runs one by one: exports each, commits that it is purged, and deletes its rows. */
+export async function purgeRuns(
+  session: JobSession,
+  runs: readonly Candidate[],
+  { areaId, directory }: Pick<Purge, "areaId" | "directory">,
+): Promise<void> {
+  const { context, tally } = session;
+  context.log(`Runs to purge: ${runs.length}.`);
+  if (runs.length === 0) return;
+  const purge = { session, areaId, directory, superseded: await supersededOfRuns(session) };
+  for (const [index, run] of runs.entries()) {
+    context.signal.throwIfAborted();
+    if (session.endEarly(runs.length - index)) return;
+    context.progress({
+      phase: "purging",
+      runs: { done: tally.moved.runs, total: runs.length },
+      rows: { done: tally.rowsDone },
+    });
+    await keepLease(session);
+    await purgeRun(purge, run);
+  }
+}
+
+async function purgeRun(purge: Purge, run: Candidate): Promise<void> {
+  const { session, superseded } = purge;
+  const { context, tally } = session;
+  for (let tries = 1; ; tries++) {
+    const purged = await exportAndCommit(purge, run);
+    if (purged !== undefined) {
+      tallyRuns(session, "purge", [purged.run], purged.rows);
+      context.failpoint("purging");
+      await deletePurged(session, [run], superseded);
+      return;
+    }
+    if (tries < maxTries) continue;
+    tally.skip(labelOf(run), "changed");
+    return;
+  }
+}
+
+interface Purged {
+  run: Run;
+  rows: RowCounts;
+}
+
+/** Returns undefined, with the run as it was, if another program wrote to completed-runs.db or to the run meanwhile. */
+async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purged | undefined> {
+  const { session, areaId, directory, superseded } = purge;
+  const { id, target, runname } = candidate;
+  const version = await session.read(() => versionOfCompleted(session));
+  const exported = { id, target, runname, areaId, superseded: superseded.get(id) ?? [] };
+  const exportFile = directory === undefined ? undefined : await exportRun(session, exported, directory);
+  if (exportFile !== undefined) session.context.failpoint("exported");
+  const rows = await session.read(() => runRows(session, [id]));
+  const run = { id, target, runname, exportFile };
+  const facts = await session.read(() => ({
+    activeAt: lastActivity(session, candidate),
+    directories: runDirectories(session.db, "completed", run),
+  }));
+  const isBackNow = await session.read(() => isBack(session, id));
+  if (isBackNow) return undefined;
+  const committed = await session.commit("completed", () => {
+    // Under the write lock: what was compared is what will be deleted.
+    if (versionOfCompleted(session) !== version) return false;
+    recordPurged(session, { run, rows }, facts);
+    return true;
+  });
+  return committed ? { run, rows } : undefined;
+}
+
+/** Changes with every commit of another connection to completed-runs.db. */
+function versionOfCompleted({ db }: JobSession): number {
+  return db.pragma("completed.data_version", { simple: true }) as number;
+}
+
+/** Call in a transaction. */
+function recordPurged(
+  { db, context }: JobSession,
+  { run, rows }: Purged,
+  { activeAt, directories }: { activeAt: number; directories: readonly string[] },
+): void {
+  const { changes } = prepared(
+    db,
+    "UPDATE completed.mtjobs_runs SET state = 'purging' WHERE run_id = ? AND state = 'moved'",
+  ).run(run.id);
+  if (changes !== 1) throw new JobsError("internal", `run ${run.id} is no longer in completed-runs.db`);
+  prepared(
+    db,
+    `INSERT INTO completed.mtjobs_purged
+       (job_id, at, run_id, target, runname, active_at, export_file, rows, directories)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  ).run(
+    context.jobId,
+    Date.now(),
+    run.id,
+    run.target,
+    run.runname,
+    activeAt,
+    run.exportFile ?? null,
+    JSON.stringify(rows),
+    JSON.stringify(directories),
+  );
+}

@@ -1,0 +1,152 @@
+import { areaTables, recordShapes } from "../../shared/area-db/record-tables.ts";
+import { JobsError } from "../../shared/errors.ts";
+import {
+  type Connection,
+  openReadonlyConnection,
+  prepared,
+  quoteName,
+} from "../../shared/sqlite/connection.ts";
+import { preparedIds } from "../../shared/sqlite/ids.ts";
+import { journalMode } from "../../shared/sqlite/journal.ts";
+import { NameSet } from "../../shared/sqlite/names.ts";
+import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
+import { busyTimeoutMs } from "../area-db/databases.ts";
+import type { Run } from "../area-db/run.ts";
+import type { JobSession } from "../move/session/job-session.ts";
+import { assertSound } from "./compare-export.ts";
+import { exportVersion } from "./write-export.ts";
+
+/** What an export says of itself. */
+export interface ExportFacts extends Run {
+  areaId: string;
+  areaPath: string;
+}
+
+/**
+ * Reads what an export holds, and checks that it is one, sound and complete. Opens the file read-only.
+ *
+ * @throws JobsError `bad-payload` if it is no export; `corrupt`
+ */
+export function readExport(path: string): ExportFacts {
+  const mode = journalMode(path);
+  if (mode !== "rollback")
+    throw notAnExport(path, mode === "wal" ? "it is in WAL mode" : "it is no SQLite database");
+  const db = openReadonlyConnection({ export: path }, { busyTimeoutMs });
+  try {
+    if (!hasTable(db, "export", "mtjobs_export")) throw notAnExport(path, "it has no table mtjobs_export");
+    assertSound(db, path);
+    assertTables(db, path);
+    const facts = readFacts(db, path);
+    assertOneRun(db, path, facts.id);
+    return facts;
+  } finally {
+    db.close();
+  }
+}
+
+function readFacts(db: Connection, path: string): ExportFacts {
+  const rows = db
+    .prepare<[], { version: bigint; id: bigint } & Record<string, string>>(
+      `SELECT version, run_id AS id, target, runname, area_id AS areaId, area_path AS areaPath FROM export.mtjobs_export
+       LIMIT 2`,
+    )
+    .safeIntegers()
+    .all();
+  const [facts] = rows;
+  if (facts === undefined || rows.length > 1) throw notAnExport(path, "mtjobs_export must have one row");
+  if (facts.version > exportVersion) {
+    throw new JobsError("bad-payload", `${path} was written by a later mtjobs`, {
+      hint: "import it with that version of mtjobs or a later one",
+    });
+  }
+  const { id, target, runname, areaId, areaPath } = facts;
+  return {
+    id,
+    target: String(target),
+    runname: String(runname),
+    areaId: String(areaId),
+    areaPath: String(areaPath),
+    exportFile: path,
+  };
+}
+
+/** Rows of anything else would be added to other runs. */
+function assertOneRun(db: Connection, path: string, run: bigint): void {
+  const runs = preparedIds<[]>(db, "SELECT id FROM export.runs LIMIT 2").all();
+  if (runs.length !== 1 || runs[0] !== run)
+    throw notAnExport(path, "it does not hold the one run that it names");
+  for (const { table, parent } of recordShapes) {
+    if (parent === null || !hasTable(db, "export", table)) continue;
+    const belongs =
+      parent === "run_id"
+        ? "e.run_id = ?"
+        : "e.test_id IN (SELECT t.id FROM export.tests AS t WHERE t.run_id = ?)";
+    const others = db.prepare(
+      `SELECT EXISTS (SELECT 1 FROM export.${table} AS e WHERE NOT coalesce(${belongs}, 0))`,
+    );
+    if (others.pluck().get(run) === 1) throw notAnExport(path, `rows of ${table} belong to another run`);
+  }
+}
+
+/** Views of these names could be anything. */
+function assertTables(db: Connection, path: string): void {
+  const needed = ["runs", "tests", "test_steps", "test_data", "keys", "mtjobs_runs", "mtjobs_superseded"];
+  const missing = [...needed, "mtjobs_archived"].find((table) => !hasTable(db, "export", table));
+  if (missing !== undefined) throw notAnExport(path, `it has no table ${missing}`);
+  const known = new NameSet([...needed, ...Object.keys(areaTables)]);
+  const view = db
+    .prepare<[], string>("SELECT name FROM export.sqlite_schema WHERE type = 'view'")
+    .pluck()
+    .all()
+    .find((name) => known.has(name));
+  if (view !== undefined) throw notAnExport(path, `${view} is a view in it`);
+}
+
+function notAnExport(path: string, why: string): JobsError {
+  return new JobsError("bad-payload", `${path} is not an export of mtjobs: ${why}`, {
+    hint: "name a file that mtjobs purge --export has written",
+  });
+}
+
+/**
+ * Checks that an export fits the area. `export` is attached.
+ *
+ * @throws JobsError `conflict` for an export of another area; `unknown-schema` if completed-runs.db cannot hold it
+ */
+export function assertFits(
+  session: JobSession,
+  { areaId, areaPath, exportFile = "" }: ExportFacts,
+  { id, anyArea }: { id: string; anyArea: boolean },
+): void {
+  const { db, records, keys } = session;
+  if (areaId !== id && !anyArea) {
+    throw new JobsError("conflict", `${exportFile} is of another area, ${areaPath}`, {
+      hint: "name that area; or, if this is its successor with the same target keys, add --any-area",
+      details: { area: areaPath, areaId },
+    });
+  }
+  const runColumns = new NameSet(columnNames(db, "export", "runs"));
+  const missing = keys.find((key) => !runColumns.has(key));
+  if (missing !== undefined) {
+    throw new JobsError("conflict", `${exportFile} has no target key ${missing}, which the area has`, {
+      hint: "import it into an area with the same target keys",
+    });
+  }
+  for (const { table, columnsIn } of records) {
+    const known = new NameSet(columnsIn("completed"));
+    for (const column of columnNames(db, "export", table).filter((name) => !known.has(name))) {
+      const used = prepared<[], number>(
+        db,
+        `SELECT EXISTS (SELECT 1 FROM export.${table} WHERE ${quoteName(column)} IS NOT NULL)`,
+      ).pluck();
+      if (used.get() === 0) continue;
+      throw new JobsError(
+        "unknown-schema",
+        `${exportFile} has values in ${table}.${column}, a column that the area lacks`,
+        {
+          hint: `add the column to megatest.db, as in: ALTER TABLE ${table} ADD COLUMN ${column}; then import again`,
+        },
+      );
+    }
+  }
+}
