@@ -92,7 +92,7 @@ async function makeFarmTarball(staged, { version, out, fast }) {
     mkdirSync(join(top, "bin"));
     cpSync(join(from, "mtjobs"), join(top, "bin", "mtjobs"));
     mkdirSync(join(top, "systemd"));
-    for (const file of ["mtjobs-worker.service", "mtjobs-server.service", "mtjobs.env"]) {
+    for (const file of readdirSync(from).filter((name) => /\.(?:service|timer|env)$/.test(name))) {
       cpSync(join(from, file), join(top, "systemd", file));
     }
     for (const file of ["install.sh", "uninstall.sh"]) cpSync(join(from, file), join(top, file));

@@ -39,7 +39,10 @@ const settingsFlags = [
   ["--trust-proxy <addresses>", "comma-separated addresses of proxies before the HTTP server"],
   ["--user-header <name>", "the header in which such a proxy names the user"],
   ["--base-path <path>", "the path below which a proxy serves the HTTP server, such as /mtjobs"],
-  ["--webhook-url <url>", "where workers send messages about failed automatic jobs and migrations"],
+  [
+    "--webhook-url <url>",
+    "where workers send messages about failed automatic jobs, migrations and the doctor's findings",
+  ],
   ["--webhook-secret <key>", "key of the signatures of these messages"],
   ["--traces-url <url>", "OTLP/HTTP endpoint for OpenTelemetry spans"],
   ["--log-level <level>", "trace, debug, info, warn, error, fatal or silent"],

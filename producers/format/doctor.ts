@@ -1,18 +1,37 @@
 import { plural } from "../../shared/text.ts";
 import type { Check, Diagnosis } from "../contract/area.ts";
+import type { ManyDiagnoses } from "../doctor/diagnose-many.ts";
 import { printable } from "./table.ts";
 
 const marks = { true: "ok   ", false: "WRONG", null: "note " } as const;
 
-export function doctorText({ area, checks, ok }: Diagnosis): string {
+export function doctorText(diagnosis: Diagnosis): string {
+  return [...checkLines(diagnosis.checks), "", verdictOn(diagnosis)].join("\n");
+}
+
+/** Only what is wrong, and a line for each area. */
+export function manyDoctorText({ areas, warnings }: ManyDiagnoses): string {
+  return [
+    ...areas.flatMap((each) => [
+      ...checkLines(each.checks.filter(({ ok }) => ok === false)),
+      verdictOn(each),
+    ]),
+    ...warnings.map((warning) => `warning: ${printable(warning)}`),
+  ].join("\n");
+}
+
+function checkLines(checks: readonly Check[]): string[] {
   const width = Math.max(...checks.map(({ name }) => name.length));
-  const lines = checks.flatMap((check) => linesOf(check, width));
+  return checks.flatMap((check) => linesOf(check, width));
+}
+
+function verdictOn({ area, checks, ok }: Diagnosis): string {
   const wrong = checks.filter((check) => check.ok === false).length;
   const unseen = checks.filter(isUnseen).length;
   const sound = unseen === 0 ? "no problems" : "no problems found";
   const found = ok ? sound : `${plural(wrong, "problem")}`;
   const end = unseen === 0 ? found : `${found}; ${plural(unseen, "check")} could not run`;
-  return [...lines, "", `${printable(area)}: ${end}`].join("\n");
+  return `${printable(area)}: ${end}`;
 }
 
 /** True if an error kept the check from running, which is not a fault in itself. */

@@ -38,9 +38,8 @@ if ! "$top/bin/mtjobs" --version >/dev/null; then
 fi
 
 mkdir -p "$root/etc/systemd/system" "$root/usr/local/bin" "$root/usr/local/share/man/man1"
-for unit in worker server; do
-  sed -e "s|@TOP@|$top|g" -e "s|@USER@|$user|g" "$top/systemd/mtjobs-$unit.service" \
-    > "$root/etc/systemd/system/mtjobs-$unit.service"
+for unit in mtjobs-worker.service mtjobs-server.service mtjobs-doctor.service mtjobs-doctor.timer; do
+  sed -e "s|@TOP@|$top|g" -e "s|@USER@|$user|g" "$top/systemd/$unit" > "$root/etc/systemd/system/$unit"
 done
 if [ ! -e "$root/etc/mtjobs.env" ]; then
   (umask 077 && cp "$top/systemd/mtjobs.env" "$root/etc/mtjobs.env")
@@ -50,11 +49,12 @@ ln -sfn "$top/share/man/man1/mtjobs.1" "$root/usr/local/share/man/man1/mtjobs.1"
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 
 cat <<END
-Installed the units mtjobs-worker and mtjobs-server, which run $top/bin/mtjobs as $user.
+Installed the units mtjobs-worker, mtjobs-server and mtjobs-doctor, which run $top/bin/mtjobs as $user.
 Next:
   1. set MTJOBS_REDIS_URL and MTJOBS_AREAS in /etc/mtjobs.env
   2. on each homehost: systemctl enable --now mtjobs-worker
   3. on one host, for the pages and HTTP: systemctl enable --now mtjobs-server
-  4. (set -a; . /etc/mtjobs.env; mtjobs status)
+  4. with MTJOBS_WEBHOOK_URL, to be told daily what is wrong with areas: systemctl enable --now mtjobs-doctor.timer
+  5. (set -a; . /etc/mtjobs.env; mtjobs status)
 To remove it again: $top/uninstall.sh
 END

@@ -19,11 +19,11 @@ if ! [ -w "${root:-/etc}" ]; then
 fi
 top=$(cd "$(dirname "$0")" && pwd -P)
 
-for unit in mtjobs-worker mtjobs-server; do
+for unit in mtjobs-worker.service mtjobs-server.service mtjobs-doctor.timer mtjobs-doctor.service; do
   # The unit of another installation stays.
-  grep -qsF "ExecStart=$top/bin/" "$root/etc/systemd/system/$unit.service" || continue
+  grep -qsF "=file:$top/lib/" "$root/etc/systemd/system/$unit" || continue
   if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl disable --now "$unit" 2>/dev/null || true; fi
-  rm -f "$root/etc/systemd/system/$unit.service"
+  rm -f "$root/etc/systemd/system/$unit"
 done
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 for link in bin/mtjobs share/man/man1/mtjobs.1; do

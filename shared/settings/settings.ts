@@ -38,7 +38,7 @@ export interface Settings {
   userHeader: string | undefined;
   /** Path below which a proxy serves the HTTP server; "" for none. */
   basePath: string;
-  /** Where workers send messages about failed automatic jobs and migrations. */
+  /** Where workers send messages about failed automatic jobs, migrations and the doctor's findings. */
   webhookUrl: string | undefined;
   /** Key of their signatures. */
   webhookSecret: string | undefined;

@@ -74,6 +74,18 @@ function bytesOf(directory: string): number {
   return files.reduce((sum, file) => sum + statSync(join(file.parentPath, file.name)).size, 0);
 }
 
+const canAnalyze = (await run("systemd-analyze", ["--version"], "/", plain)).status === 0;
+
+/** Has systemd check an installed unit: that it can be read, and that a service may do less than most. */
+async function checkUnit(unit: string): Promise<void> {
+  expect(readFileSync(unit, "utf8")).not.toMatch(/@[A-Z]+@/);
+  if (!canAnalyze) return;
+  expect(await run("systemd-analyze", ["verify", unit], "/", plain)).toMatchObject({ status: 0, stderr: "" });
+  if (!unit.endsWith(".service")) return;
+  const security = ["security", "--offline=yes", "--threshold=39", "--no-pager", unit];
+  expect(await run("systemd-analyze", security, "/", plain)).toMatchObject({ status: 0 });
+}
+
 /** A TypeScript program that uses the library, checked without `skipLibCheck`. */
 const program = `
 import { type FullDb, JobsError, MtJobs, type MoveResult } from "megatest-jobs";
@@ -193,6 +205,13 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
       expect(readdirSync(host)).toEqual([]);
       expect(await install("--user", "daemon", "--root", host)).toMatchObject({ status: 0, stderr: "" });
       const worker = join(host, "etc", "systemd", "system", "mtjobs-worker.service");
+      const units = readdirSync(dirname(worker)).sort();
+      expect(units).toEqual(
+        ["doctor.service", "doctor.timer", "server.service", "worker.service"].map(
+          (name) => `mtjobs-${name}`,
+        ),
+      );
+      for (const unit of units) await checkUnit(join(dirname(worker), unit));
       expect(readFileSync(worker, "utf8")).toContain(`\nUser=daemon\n`);
       expect(readFileSync(worker, "utf8")).toContain(`ExecStart=${top}/bin/mtjobs worker`);
       const linked = join(host, "usr", "local", "bin", "mtjobs");

@@ -85,5 +85,6 @@ export { announce, migrated, refused, withStandIn } from "./queue/stand-in-host.
 export { stoppedReduce } from "./queue/stopped-reduce.ts";
 export { canTrace } from "./queue/strace.ts";
 export { watchTimes } from "./queue/watch-times.ts";
+export { type Delivery, withReceiver } from "./queue/webhook-receiver.ts";
 export { withLibrary } from "./queue/with-library.ts";
 export { withMove } from "./queue/with-move.ts";

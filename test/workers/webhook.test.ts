@@ -1,37 +1,8 @@
 import { createHmac } from "node:crypto";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, it } from "vitest";
 import { waitFor } from "../support/area.ts";
-import { canStartServer, onQueue, withServer } from "../support/queue.ts";
-
-interface Delivery {
-  headers: Record<string, string | string[] | undefined>;
-  body: string;
-}
-
-/** Runs `body` with a receiver that answers the first request with 500. */
-async function withReceiver(body: (url: string, got: Delivery[]) => Promise<void>): Promise<void> {
-  const got: Delivery[] = [];
-  const server = createServer((request, response) => {
-    let text = "";
-    request.on("data", (chunk: Buffer) => {
-      text += chunk.toString();
-    });
-    request.on("end", () => {
-      got.push({ headers: request.headers, body: text });
-      response.writeHead(got.length === 1 ? 500 : 204).end();
-    });
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  try {
-    await body(`http://127.0.0.1:${(server.address() as AddressInfo).port}/hook?key=in-the-url`, got);
-  } finally {
-    server.close();
-    server.closeAllConnections();
-  }
-}
+import { canStartServer, type Delivery, onQueue, withReceiver, withServer } from "../support/queue.ts";
 
 it("tells of an automatic job that failed, signed and again after an error, and of no other job", () =>
   withReceiver((url, got) =>

@@ -1,51 +1,33 @@
 import { createHmac } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import { type Job, Queue, Worker } from "bullmq";
+import { type Job, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import { decodeFailure } from "../../shared/contract/failure.ts";
-import type { ErrorDocument } from "../../shared/error-document.ts";
 import { type WaitingConnection, waitingConnection } from "../../shared/queue/connections.ts";
 import { isForwarded } from "../../shared/queue/names.ts";
 import { originOf } from "../../shared/queue/outcomes.ts";
+import {
+  addMessage,
+  type JobMessage,
+  openWebhookQueue,
+  type WebhookMessage,
+  webhookAttempts,
+  webhookQueueName,
+} from "../../shared/queue/webhook-queue.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { JobEnd } from "../jobs/record-outcome.ts";
 
-/** The queue of messages that are to be sent. */
-const queueName = "webhook";
-/** Ten attempts over about 45 minutes. */
-const attempts = 10;
-const firstPauseMs = 5_000;
 const requestTimeoutMs = 10_000;
 /** How long closing may take, ms. */
 const closingMs = 1_000;
-const day = 24 * 3600;
-
-/** What is sent, as JSON. */
-export interface WebhookMessage {
-  /** The same in every attempt. */
-  id: string;
-  type: "job.failed" | "migration.completed" | "migration.failed";
-  at: string;
-  host: string;
-  jobId: string;
-  job: string;
-  area: string | null;
-  requestedBy: string | null;
-  /** The line of `[reduce-records]`, or the schedule, that asked for the job. */
-  origin: { kind: string; name: string } | null;
-  /** Null if the job succeeded. */
-  error: ErrorDocument | null;
-  /** One sentence, for people. */
-  text: string;
-}
 
 /** A migration that had nothing to do. */
 const isIdle = (result: unknown) =>
   typeof result === "object" && result !== null && "outcome" in result && result.outcome === "already-home";
 
 /** Returns what is to be sent of a job that ended: automatic jobs that failed, and migrations. Undefined for others. */
-function messageOf(job: Job, { result, failure, at }: JobEnd, host: string): WebhookMessage | undefined {
+function messageOf(job: Job, { result, failure, at }: JobEnd, host: string): JobMessage | undefined {
   const { id = "", name, data } = job;
   const { area, requestedBy, dryRun } = (data ?? {}) as Record<string, unknown>;
   const error = failure === undefined ? null : decodeFailure(failure).toDocument();
@@ -70,12 +52,12 @@ function messageOf(job: Job, { result, failure, at }: JobEnd, host: string): Web
   };
 }
 
-function typeOf(name: string, error: unknown, isAutomatic: boolean): WebhookMessage["type"] | undefined {
+function typeOf(name: string, error: unknown, isAutomatic: boolean): JobMessage["type"] | undefined {
   if (name === "migrate") return error === null ? "migration.completed" : "migration.failed";
   return isAutomatic && error !== null ? "job.failed" : undefined;
 }
 
-/** Sends messages about jobs to one URL. They wait in a queue of their own, so that a retry outlives this process. */
+/** Sends messages to one URL. They wait in a queue of their own, so that a retry outlives this process. */
 export class Webhook {
   readonly #host: string;
   readonly #log: Logger;
@@ -87,15 +69,15 @@ export class Webhook {
     const { webhookUrl, webhookSecret, host, prefix, redisUrl } = settings;
     this.#host = host;
     this.#log = log;
-    this.#queue = new Queue(queueName, { connection: redis, prefix, skipWaitingForReady: true });
+    this.#queue = openWebhookQueue(redis, prefix);
     this.#connection = waitingConnection(redisUrl);
-    this.#worker = new Worker(queueName, ({ data }) => send(webhookUrl, webhookSecret, data), {
+    this.#worker = new Worker(webhookQueueName, ({ data }) => send(webhookUrl, webhookSecret, data), {
       connection: this.#connection.connection,
       prefix,
     });
     this.#worker.on("error", (error) => log.debug({ err: error }, "webhook queue"));
     this.#worker.on("failed", (job, { message }) => {
-      const isLast = (job?.attemptsMade ?? 0) >= attempts;
+      const isLast = (job?.attemptsMade ?? 0) >= webhookAttempts;
       log[isLast ? "error" : "warn"](
         { message: job?.id },
         `the webhook was not reached (${message}); ${isLast ? "the message is dropped" : "it is tried again"}`,
@@ -107,14 +89,7 @@ export class Webhook {
   async note(job: Job, end: JobEnd): Promise<void> {
     try {
       const message = messageOf(job, end, this.#host);
-      if (message === undefined) return;
-      await this.#queue.add(message.type, message, {
-        jobId: message.id,
-        attempts,
-        backoff: { type: "exponential", delay: firstPauseMs },
-        removeOnComplete: { age: day },
-        removeOnFail: { age: 7 * day, count: 1000 },
-      });
+      if (message !== undefined) await addMessage(this.#queue, message);
     } catch (error) {
       this.#log.warn({ err: error, jobId: job.id }, "could not queue the message for the webhook");
     }
