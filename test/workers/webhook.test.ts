@@ -60,6 +60,30 @@ it("keeps what could not be sent for the next worker", () =>
     }),
   ));
 
+it("sends a message although two workers were killed while they sent it", () =>
+  withReceiver(
+    (url, got) =>
+      onQueue(async (stage) => {
+        const area = stage.area("a1", "hosta");
+        const reduce = { v: 1, area, requestedBy: "ann@hosta", runname: "refuse", schedule: "nightly" };
+        await stage.add("hosta", "reduce", reduce);
+        for (const nth of [1, 2, 3]) {
+          const worker = await stage.worker("hosta", { MTJOBS_WEBHOOK_URL: url });
+          await waitFor(`request ${nth}`, () => got.length === nth, {
+            deadline: 45_000,
+            state: worker.stderr,
+          });
+          if (nth === 3) continue;
+          worker.child.kill("SIGKILL");
+          await worker.exited;
+        }
+        expect(got.map(({ body }) => JSON.parse(body))).toMatchObject(
+          Array(3).fill({ type: "job.failed", area }),
+        );
+      }),
+    (nth) => (nth <= 2 ? undefined : 204),
+  ));
+
 it.skipIf(!canStartServer)("does not keep a worker from stopping while Redis is away", () =>
   withServer([], async (url, server) => {
     await onQueue(async (stage) => {

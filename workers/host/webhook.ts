@@ -18,6 +18,9 @@ import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import type { JobEnd } from "../jobs/record-outcome.ts";
 
+/** Lifetime of a message's lock without renewal, and interval between checks for messages whose worker died, ms. */
+const lockDuration = 10_000;
+const stalledInterval = 3_000;
 const requestTimeoutMs = 10_000;
 /** How long closing may take, ms. */
 const closingMs = 1_000;
@@ -74,10 +77,15 @@ export class Webhook {
     this.#worker = new Worker(webhookQueueName, ({ data }) => send(webhookUrl, webhookSecret, data), {
       connection: this.#connection.connection,
       prefix,
+      lockDuration,
+      stalledInterval,
+      // A worker's death is one more reason to try again: as often as after an error.
+      maxStalledCount: webhookAttempts - 1,
     });
     this.#worker.on("error", (error) => log.debug({ err: error }, "webhook queue"));
     this.#worker.on("failed", (job, { message }) => {
-      const isLast = (job?.attemptsMade ?? 0) >= webhookAttempts;
+      // Set once it has failed for good, also if its workers died too often.
+      const isLast = typeof job?.finishedOn === "number";
       log[isLast ? "error" : "warn"](
         { message: job?.id },
         `the webhook was not reached (${message}); ${isLast ? "the message is dropped" : "it is tried again"}`,

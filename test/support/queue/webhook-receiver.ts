@@ -6,8 +6,15 @@ export interface Delivery {
   body: string;
 }
 
-/** Runs `body` with a receiver that answers the first request with 500. */
-export async function withReceiver(body: (url: string, got: Delivery[]) => Promise<void>): Promise<void> {
+/**
+ * Runs `body` with a receiver.
+ *
+ * @param answer returns the status for the nth request, or undefined for none at all; default: 500 for the first
+ */
+export async function withReceiver(
+  body: (url: string, got: Delivery[]) => Promise<void>,
+  answer = (nth: number): number | undefined => (nth === 1 ? 500 : 204),
+): Promise<void> {
   const got: Delivery[] = [];
   const server = createServer((request, response) => {
     let text = "";
@@ -16,7 +23,8 @@ export async function withReceiver(body: (url: string, got: Delivery[]) => Promi
     });
     request.on("end", () => {
       got.push({ headers: request.headers, body: text });
-      response.writeHead(got.length === 1 ? 500 : 204).end();
+      const status = answer(got.length);
+      if (status !== undefined) response.writeHead(status).end();
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
