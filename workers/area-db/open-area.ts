@@ -6,13 +6,7 @@ import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
 import { refillDue } from "../../shared/area/cache/mtime.ts";
 import { assertSingleCache } from "../../shared/area/cache/single-cache.ts";
 import { assertPlainHistory } from "../../shared/area/history.ts";
-import {
-  decideHome,
-  type HomeDecision,
-  homeText,
-  isLoopback,
-  readHomehost,
-} from "../../shared/area/homehost.ts";
+import { decideHome, homeText, hostAddress, isLoopback, readHomehost } from "../../shared/area/homehost.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
 import {
@@ -61,9 +55,8 @@ export async function openAreaForJob(
   const area = openAllowedArea(payload.area, settings, env);
   const warn = warner(area, context, tally);
   const homehost = readHomehost(area);
-  const home = await decideHome(homehost, settings);
-  const { atHome } = home;
-  if (atHome === false) throw notHome(area, String(homehost.value), home, settings);
+  const { atHome } = await decideHome(homehost, settings);
+  if (atHome === false) throw await notHome(area, String(homehost.value), settings);
   const cache = findCache(area, settings);
   const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
@@ -90,7 +83,9 @@ export async function openAreaForJob(
   return { area, cache, files, refillDue: due, context, tally, started };
 }
 
-function notHome(area: Area, homehost: string, { address }: HomeDecision, settings: Settings): JobsError {
+/** Returns the refusal of a job on another host than the homehost; it names the addresses of both. */
+export async function notHome(area: Area, homehost: string, settings: Settings): Promise<JobsError> {
+  const address = await hostAddress(settings).catch(() => undefined);
   const self = `${settings.host}${address === undefined ? ", which has no address" : ` (${address})`}`;
   return new JobsError("not-home", `${settings.host} is not the homehost of ${area.path}: ${homehost} is`, {
     hint: `run the job on ${homeText(homehost)}: the freshest data is in its cache; this host is ${self}; if it is the homehost, set MTJOBS_ADDRESS=${homehost}`,

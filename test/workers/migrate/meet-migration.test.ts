@@ -64,6 +64,23 @@ describe("a job on an area whose migration no worker continues", () => {
     assertNothingLost(before, unionAt(there));
   });
 
+  it("on the old home is refused with both addresses though .homehost names it again", async () => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await leaveAt("migration-switched", place);
+    letLeaseRunOut(area);
+    writeFileSync(join(area.directory, ".homehost"), `${addresses.old}\n`);
+    await expect(reduceOn("old", place)).rejects.toMatchObject({
+      code: "not-home",
+      message: expect.stringContaining(`is not the homehost of ${area.directory}: ${addresses.new} is`),
+      hint: expect.stringMatching(
+        new RegExp(
+          `run the job on ${addresses.new}: .*\\(${addresses.old}\\); .*MTJOBS_ADDRESS=${addresses.new}`,
+        ),
+      ),
+      details: { homehost: addresses.new, address: addresses.old },
+    });
+  });
+
   it("opens the closed cache of a host that the operator wrote into .homehost, with what it lacks", async () => {
     const { area, place } = buildForTwo(temporaryDirectory());
     await migrateByHand({ ...place, jobId: "migrate-1" });

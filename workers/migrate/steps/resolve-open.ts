@@ -1,5 +1,6 @@
 import { JobsError } from "../../../shared/errors.ts";
 import { setRefillDue } from "../../area-db/fence.ts";
+import { notHome } from "../../area-db/open-area.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { readClosed, reopenDatabase } from "../pair/closed.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
@@ -23,7 +24,7 @@ export async function resolveOpenMigration(session: MigrationSession): Promise<v
   if (row !== undefined && side === "old") {
     if (beforeSwitch.includes(row.state))
       row = await decideMigration(session, row, `job ${context.jobId} found it abandoned`);
-    if (row.state === "switched") throw moved(row.to_home);
+    if (row.state === "switched") throw await notHome(session.area, row.to_home, context.settings);
     if (row.state === "undoing" && row.old_ready === 0) await openOld(session, row);
   } else if (row?.state === "switched" && side === "new" && row.new_ready === 0) await openNew(session, row);
   if (!hadCache && session.files.cache !== undefined) throw putBack();
@@ -34,13 +35,6 @@ export async function resolveOpenMigration(session: MigrationSession): Promise<v
 function putBack(): JobsError {
   return new JobsError("busy", "the area's cache was missing and was restored from a migration's copy", {
     hint: "a queued job restarts automatically; run an --inline job again",
-  });
-}
-
-function moved(homehost: string): JobsError {
-  return new JobsError("not-home", `the homehost has moved to ${homehost}`, {
-    hint: "the job continues there",
-    details: { homehost },
   });
 }
 
