@@ -1,4 +1,4 @@
-import { toJobsError } from "../shared/errors.ts";
+import { JobsError, toJobsError } from "../shared/errors.ts";
 import { flushTraces, startTracing } from "../shared/queue/tracing.ts";
 import { createLog } from "../shared/settings/log.ts";
 import type { Settings } from "../shared/settings/settings.ts";
@@ -20,7 +20,8 @@ export interface RunWorkerOptions extends HostWorkerOptions {
 
 /**
  * `mtjobs worker`: serves the host's queue until a signal. The first signal finishes the current batch and requeues
- * the job, a second one exits immediately. Resolves to the exit status; rejects if the worker may not start.
+ * the job, a second one exits immediately. Resolves to the exit status; rejects if the worker may not start, or another one has
+ * taken over the host.
  */
 export async function runWorker(
   settings: Settings,
@@ -39,12 +40,14 @@ export async function runWorker(
   try {
     if (listen !== undefined) log.info(`metrics at ${await metrics?.listen(listen)}`);
     await startTracing(settings);
-    const signal = await serve(worker, signalled);
-    if (signal === undefined) return 0;
-    log.info(`${signal}: finishing the current batch`);
+    const reason = await serve(worker, signalled);
+    if (reason === undefined) return 0;
+    if (reason instanceof JobsError) log.error(`leaving: ${reason.message}`);
+    else log.info(`${reason}: finishing the current batch`);
     const outcome = await worker.stop();
     log.info(outcome === "left" ? "left" : "left in the middle of a step; the next worker repeats it");
-    if (outcome === "abandoned") dieBy(signal);
+    if (outcome === "abandoned") dieBy(reason instanceof JobsError ? "SIGTERM" : reason);
+    if (reason instanceof JobsError) throw reason;
     return 0;
   } finally {
     await flushTraces();
@@ -53,8 +56,14 @@ export async function runWorker(
   }
 }
 
-/** Returns the signal that ends the serving worker; undefined if it came while the worker waited for Redis. */
-async function serve(worker: HostWorker, signalled: Promise<Signal>): Promise<Signal | undefined> {
+/**
+ * Returns what ends the serving worker: a signal, or the refusal because another one has taken over; undefined if a
+ * signal came while the worker waited for Redis.
+ */
+async function serve(
+  worker: HostWorker,
+  signalled: Promise<Signal>,
+): Promise<Signal | JobsError | undefined> {
   let isServing = false;
   void signalled.then(async () => {
     if (!isServing) await worker.stop();
@@ -66,7 +75,7 @@ async function serve(worker: HostWorker, signalled: Promise<Signal>): Promise<Si
     throw error;
   }
   isServing = true;
-  return await signalled;
+  return await Promise.race([signalled, worker.displaced]);
 }
 
 function firstSignal(onSecond: (signal: Signal) => void): { promise: Promise<Signal>; end: () => void } {

@@ -22,13 +22,43 @@ export interface Announcement {
   space: string;
 }
 
-const announcementOf = ({ pid, startedAt }: HostRecord): string =>
-  JSON.stringify({ pid, startedAt, machine: hostname(), space: processSpace() } satisfies Announcement);
+/** Read once: a machine that gets another name is no other worker. */
+let here: Pick<Announcement, "machine" | "space"> | undefined;
 
+function announcementOf({ pid, startedAt }: HostRecord): string {
+  here ??= { machine: hostname(), space: processSpace() };
+  return JSON.stringify({ pid, startedAt, ...here } satisfies Announcement);
+}
+
+const seenNow = (record: HostRecord) => JSON.stringify({ ...record, seenAt: new Date().toISOString() });
+
+/** Announces a worker, whichever other one of its host has announced itself. */
 export async function announceHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
-  const seen = JSON.stringify({ ...record, seenAt: new Date().toISOString() });
-  await redis.hset(hostsKey(prefix), record.host, seen);
+  await redis.hset(hostsKey(prefix), record.host, seenNow(record));
   await redis.set(aliveKey(prefix, record.host), announcementOf(record), "PX", aliveFor);
+}
+
+/** In one step: another worker may announce itself at any moment. */
+const setUnlessOther = `
+local other = redis.call("get", KEYS[1])
+if other and other ~= ARGV[1] then return { other, redis.call("pttl", KEYS[1]) } end
+redis.call("set", KEYS[1], ARGV[1], "PX", ARGV[2])
+redis.call("hset", KEYS[2], ARGV[3], ARGV[4])
+return {}`;
+
+/**
+ * Announces a worker that is to be the only one of its host, unless another one has taken over, as happens if this one
+ * was stopped or cut off for longer than its announcement is valid; returns that one.
+ */
+export async function announceAlone(
+  redis: Redis,
+  prefix: string,
+  record: HostRecord,
+): Promise<OtherWorker | undefined> {
+  const keys = [aliveKey(prefix, record.host), hostsKey(prefix)];
+  const values = [announcementOf(record), aliveFor, record.host, seenNow(record)];
+  const [other, leftMs] = (await redis.eval(setUnlessOther, 2, ...keys, ...values)) as [string?, number?];
+  return other === undefined ? undefined : { announcement: readAnnouncement(other), leftMs: leftMs ?? 0 };
 }
 
 /** Another worker's announcement of the same host. */

@@ -95,6 +95,47 @@ describe("a worker does not start", () => {
     }));
 });
 
+describe("a worker leaves", () => {
+  it("as a refused one does, if another took over while it was stopped, and keeps that one's announcement", () =>
+    onQueue(async (stage) => {
+      const first = await serveCommand(stage);
+      const second = startCommand(["worker", "--standby"], { env: commandEnv(stage) });
+      first.child.kill("SIGSTOP");
+      try {
+        await untilServing(second);
+      } finally {
+        first.child.kill("SIGCONT");
+      }
+      const { code, stderr } = await first.finished;
+      expect(code).toBe(3);
+      const taken = `hosta is served by another worker: process ${second.child.pid} on `;
+      expect(stderr).toContain(`"msg":"leaving: ${taken}`);
+      expect(stderr).toContain(`mtjobs: ${taken}`);
+      expect(second.child.exitCode).toBeNull();
+      const alive = JSON.parse((await stage.redis.get(`${stage.prefix}:alive:hosta`)) ?? "{}");
+      const record = JSON.parse((await stage.redis.hget(`${stage.prefix}:hosts`, "hosta")) ?? "{}");
+      expect([alive.pid, record.pid]).toEqual([second.child.pid, second.child.pid]);
+      await endCommand(second);
+    }));
+
+  it("not because it was stopped: it announces itself again if no other took over", () =>
+    onQueue(async (stage) => {
+      const worker = await serveCommand(stage);
+      const isAnnounced = async () => (await stage.redis.exists(`${stage.prefix}:alive:hosta`)) === 1;
+      worker.child.kill("SIGSTOP");
+      try {
+        await waitFor("its announcement to run out", async () => !(await isAnnounced()), {
+          deadline: 20_000,
+        });
+      } finally {
+        worker.child.kill("SIGCONT");
+      }
+      await waitFor("its announcement", isAnnounced, { state: worker.stderr });
+      expect(worker.child.exitCode).toBeNull();
+      await endCommand(worker);
+    }));
+});
+
 describe("a worker starts", () => {
   it("with an empty root, and warns of it", () =>
     onQueue(async (stage) => {

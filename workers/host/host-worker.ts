@@ -1,7 +1,7 @@
 import { type Job, MetricsTime, type Queue, Worker } from "bullmq";
 import type { Redis } from "ioredis";
 import type { HostRecord } from "../../shared/contract/queue-records.ts";
-import { JobsError } from "../../shared/errors.ts";
+import { JobsError, toJobsError } from "../../shared/errors.ts";
 import { type WaitingConnection, waitingConnection } from "../../shared/queue/connections.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
 import { heartbeatInterval, withdrawHost } from "../../shared/queue/hosts.ts";
@@ -87,6 +87,9 @@ interface Serving {
  * | SIGTERM | the batch ends, and the job is requeued with its attempt unspent |
  */
 export class HostWorker {
+  /** Resolves, with the reason, if another worker has taken over the host. Then this one is to be stopped. */
+  readonly displaced: Promise<JobsError>;
+  #displace: (reason: JobsError) => void = () => {};
   readonly #settings: Settings;
   readonly #log: Logger;
   readonly #options: HostWorkerOptions;
@@ -104,6 +107,14 @@ export class HostWorker {
     this.#log = log;
     this.#options = options;
     this.#threads = new JobThreads(options.threadUrl);
+    this.displaced = new Promise((resolve) => {
+      this.#displace = resolve;
+    });
+  }
+
+  #notAnnounced(error: JobsError): void {
+    if (error.code === "conflict") this.#displace(error);
+    else this.#log.debug({ err: error }, "could not announce this host");
   }
 
   /** Resolves when the queue is served. Rejects, with nothing left open, if a check fails or `stop` was called. */
@@ -123,9 +134,7 @@ export class HostWorker {
       host.onArea = (area) => reconciler.note(area);
       const heartbeat = setInterval(() => {
         this.#renewals.check();
-        announce(settings, joined).catch((error: unknown) =>
-          this.#log.debug({ err: error }, "could not announce this host"),
-        );
+        announce(settings, joined).catch((error: unknown) => this.#notAnnounced(toJobsError(error)));
       }, heartbeatInterval);
       const policyScheduler = new PolicyScheduler(
         { settings, log: this.#log, redis },

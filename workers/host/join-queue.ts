@@ -3,13 +3,13 @@ import type { Redis } from "ioredis";
 import type { HostRecord } from "../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { connectRedis, openQueue } from "../../shared/queue/connections.ts";
-import { announceHost } from "../../shared/queue/hosts.ts";
+import { announceAlone, announceHost } from "../../shared/queue/hosts.ts";
 import { checkRedis, type RedisFacts } from "../../shared/queue/redis-check.ts";
 import { isTransient, replyError } from "../../shared/queue/reply-error.ts";
 import type { Logger } from "../../shared/settings/log.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { rest } from "../area-db/transaction.ts";
-import { type Alone, serveAlone } from "./serve-alone.ts";
+import { type Alone, serveAlone, servedByOther } from "./serve-alone.ts";
 import { hostRecord } from "./startup.ts";
 
 /** A worker's Redis objects after its host is announced. */
@@ -19,6 +19,8 @@ export interface Joined {
   queue: Queue;
   record: HostRecord;
   facts: RedisFacts;
+  /** Whether this worker must be the only one of its host. */
+  isAlone: boolean;
 }
 
 /** Ms between two attempts. */
@@ -64,7 +66,7 @@ async function join(
     const facts = await checkRedis(redis, settings.redisUrl);
     const record = await hostRecord(settings);
     if (alone !== undefined) await serveAlone(alone, { redis, prefix: settings.prefix, record, log }, signal);
-    const joined = { redis, queue, facts, record };
+    const joined = { redis, queue, facts, record, isAlone: alone !== undefined };
     await announce(settings, joined);
     signal.throwIfAborted();
     return joined;
@@ -74,11 +76,17 @@ async function join(
   }
 }
 
-/** Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers. */
+/**
+ * Announces this host; repeated in case Redis was emptied. The queue runs one job at a time, whatever its workers.
+ *
+ * @throws JobsError `conflict` if this worker must be alone and another one has taken over
+ */
 export async function announce(
   { prefix }: Settings,
-  { redis, queue, record }: Pick<Joined, "redis" | "queue" | "record">,
+  { redis, queue, record, isAlone }: Omit<Joined, "facts">,
 ): Promise<void> {
   await queue.setGlobalConcurrency(1);
-  await announceHost(redis, prefix, record);
+  if (!isAlone) return await announceHost(redis, prefix, record);
+  const other = await announceAlone(redis, prefix, record);
+  if (other !== undefined) throw servedByOther(record.host, other.announcement);
 }

@@ -35,7 +35,8 @@ export async function serveAlone(
     }
     // Renewed since the last check.
     const isRenewed = other.leftMs > leftMs;
-    if (alone === "refuse" && (isRenewed || isHere(other))) throw served(record.host, other.announcement);
+    if (alone === "refuse" && (isRenewed || isHere(other)))
+      throw servedByOther(record.host, other.announcement);
     leftMs = other.leftMs;
     if (!isLogged) log.info(`waiting: ${servedText(record.host, other.announcement)}`);
     isLogged = true;
@@ -54,7 +55,7 @@ function deadHere(other: OtherWorker): Announcement | undefined {
   return isHere(other) && (pid === process.pid || !isAlive(pid)) ? other.announcement : undefined;
 }
 
-function served(host: string, announcement: Announcement | undefined): JobsError {
+export function servedByOther(host: string, announcement: Announcement | undefined): JobsError {
   return new JobsError("conflict", servedText(host, announcement), {
     hint: "stop that one, or give this one its own MTJOBS_HOST; --standby waits until the other is gone, then takes over",
     details: { host, pid: announcement?.pid ?? null, machine: announcement?.machine ?? null },

@@ -31,7 +31,7 @@ export function addWorker(program: Command, bind: Bind, deps: CliDeps): void {
     exits: {
       1: "it had to stop, or Redis is configured wrongly",
       2: "a setting is wrong, or a directory of --areas does not exist",
-      3: "it cannot read and write as that user, owns no area there, or another worker serves this host",
+      3: "it cannot read and write as that user, owns no area there, or another worker serves this host or has taken it over",
     },
   });
   bind(command, async ({ settings, options }) => {
