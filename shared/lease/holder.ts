@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 
 /** Includes the process start, so that a reused pid differs. */
 export function holderName(host: string, pid = process.pid): string {
-  return `${host}/${pid}/${startOf(pid) ?? 0}`;
+  return `${host}/${pid}/${processStart(pid)}`;
 }
 
 /**
@@ -12,24 +12,29 @@ export function holderName(host: string, pid = process.pid): string {
 export function isDeadHolder(holder: string, host: string): boolean {
   const [holderHost, pid, start] = holder.split("/");
   if (holderHost !== host || pid === undefined) return false;
-  const seen = startOf(Number(pid));
-  if (seen === undefined) return !isAlive(Number(pid));
-  return start !== "0" && start !== String(seen);
+  return !isAlive(Number(pid), Number(start));
 }
 
-/** Returns a process's start in clock ticks since boot; undefined without such a process or /proc. */
-function startOf(pid: number): number | undefined {
+/** Returns a process's start in clock ticks since boot; 0 without such a process or /proc. */
+export function processStart(pid: number): number {
   try {
     const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
     // Field 2, the command, may contain spaces and parentheses.
     return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19]);
   } catch {
-    return undefined;
+    return 0;
   }
 }
 
-/** Returns true if a process of this number exists, also another user's. */
-export function isAlive(pid: number): boolean {
+/**
+ * Returns true if the process exists, also another user's. Numbers are used again: one that started at another time is
+ * another process.
+ *
+ * @param start 0 or NaN if it is unknown
+ */
+export function isAlive(pid: number, start: number): boolean {
+  const seen = processStart(pid);
+  if (seen > 0) return !(start > 0) || start === seen;
   try {
     process.kill(pid, 0);
     return true;

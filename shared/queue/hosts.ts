@@ -1,6 +1,7 @@
 import { hostname } from "node:os";
 import type { Redis } from "ioredis";
 import type { Drained, HostRecord, HostStatus } from "../contract/queue-records.ts";
+import { processStart } from "../lease/holder.ts";
 import { processSpace } from "../process.ts";
 import { homeName } from "../settings/home-name.ts";
 import { redisKey } from "./names.ts";
@@ -16,6 +17,8 @@ const aliveKey = (prefix: string, host: string) => redisKey(prefix, "alive", hos
 /** What the announcement says of the process behind it. */
 export interface Announcement {
   pid: number;
+  /** In clock ticks since boot, 0 if unknown; missing if an earlier version wrote it. Tells processes of one number apart. */
+  start?: number;
   startedAt: string;
   machine: string;
   /** Equal only for processes that see each other's pids. */
@@ -23,10 +26,10 @@ export interface Announcement {
 }
 
 /** Read once: a machine that gets another name is no other worker. */
-let here: Pick<Announcement, "machine" | "space"> | undefined;
+let here: Pick<Announcement, "start" | "machine" | "space"> | undefined;
 
 function announcementOf({ pid, startedAt }: HostRecord): string {
-  here ??= { machine: hostname(), space: processSpace() };
+  here ??= { start: processStart(process.pid), machine: hostname(), space: processSpace() };
   return JSON.stringify({ pid, startedAt, ...here } satisfies Announcement);
 }
 

@@ -153,6 +153,16 @@ describe("a worker starts", () => {
       expect(performance.now() - startedAt).toBeLessThan(9000);
     }));
 
+  it("at once where another process has the number of the last one of its host now", () =>
+    onQueue(async (stage) => {
+      await endCommand(await serveCommand(stage), "SIGKILL");
+      const key = `${stage.prefix}:alive:hosta`;
+      const left = JSON.parse((await stage.redis.get(key)) ?? "{}");
+      // This process is alive, and began at another time.
+      await stage.redis.set(key, JSON.stringify({ ...left, pid: process.pid }), "PX", 60_000);
+      await endCommand(await serveCommand(stage));
+    }));
+
   it("where the last one of its host had the number that this process has now", () =>
     onQueue(async ({ redis, prefix }) => {
       const [startedAt, space] = [new Date().toISOString(), processSpace()];

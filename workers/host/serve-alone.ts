@@ -51,8 +51,8 @@ const isHere = ({ announcement }: OtherWorker) => announcement?.space === proces
  * are used again, and in a container that is started again at once, with those of namespaces.
  */
 function deadHere(other: OtherWorker): Announcement | undefined {
-  const pid = other.announcement?.pid ?? 0;
-  return isHere(other) && (pid === process.pid || !isAlive(pid)) ? other.announcement : undefined;
+  const { pid = 0, start = 0 } = other.announcement ?? {};
+  return isHere(other) && (pid === process.pid || !isAlive(pid, start)) ? other.announcement : undefined;
 }
 
 export function servedByOther(host: string, announcement: Announcement | undefined): JobsError {
