@@ -3,8 +3,9 @@ import { lstatSync, readFileSync } from "node:fs";
 import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import { currentUser } from "../../shared/process.ts";
-import type { Settings } from "../../shared/settings/settings.ts";
+import { isUnexpanded, type Settings } from "../../shared/settings/settings.ts";
 import { type Role, roles } from "./routes/roles.ts";
+import { trustedTarget } from "./trusted-target.ts";
 
 /** A token of the server, without its text. */
 export interface AccessToken {
@@ -24,7 +25,13 @@ const fileSchema = z.strictObject({
     .array(
       z.strictObject({
         name: z.string().regex(/^[\w.+-]{1,64}$/, "must be 1 to 64 letters, digits or . + - _"),
-        token: z.string().min(shortestToken, `must have at least ${shortestToken} characters`),
+        token: z
+          .string()
+          .min(shortestToken, `must have at least ${shortestToken} characters`)
+          .refine(
+            (text) => !isUnexpanded(text),
+            "must be a value, and is the name of a variable that was not expanded",
+          ),
         role: z.enum(roles),
       }),
     )
@@ -50,12 +57,13 @@ export function readTokens({ token, tokensFile }: Pick<Settings, "token" | "toke
 function readFile(file: string, own: readonly AccessToken[]): AccessToken[] {
   const wrong = (problem: string, hint: string) =>
     new JobsError("bad-settings", `MTJOBS_TOKENS_FILE: ${file} ${problem}`, { hint });
-  const stat = lstatSync(file, { throwIfNoEntry: false });
+  const path = isLink(file) ? followed(file, wrong) : file;
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() !== true) throw wrong("is not a regular file", "give the path of a JSON file");
-  if ((stat.mode & 0o077) !== 0) throw wrong("can be read by other users", `chmod 600 ${file}`);
+  if ((stat.mode & 0o077) !== 0) throw wrong("can be read by other users", `chmod 600 ${path}`);
   if (![0, currentUser().uid].includes(stat.uid))
     throw wrong("belongs to another user", "it must belong to the user of the server, or to root");
-  const parsed = fileSchema.safeParse(parseJson(file, wrong));
+  const parsed = fileSchema.safeParse(parseJson(path, wrong));
   if (!parsed.success) {
     // The message names the place and what it must be, never a value.
     const [issue] = parsed.error.issues;
@@ -77,6 +85,22 @@ function readFile(file: string, own: readonly AccessToken[]): AccessToken[] {
   if (same !== undefined)
     throw wrong(`gives ${same.name} the text of another token`, "make a new one: openssl rand -hex 16");
   return read;
+}
+
+const isLink = (file: string) => lstatSync(file, { throwIfNoEntry: false })?.isSymbolicLink() === true;
+
+/** Kubernetes mounts a secret as a link to a link. */
+function followed(file: string, wrong: (problem: string, hint: string) => JobsError): string {
+  const hint =
+    "links, and the directories on the way, must belong to root or the server's user, and only they may write there";
+  try {
+    const found = trustedTarget(file);
+    if ("target" in found) return found.target;
+    throw wrong(`is a link that is not trusted: ${found.problem}`, hint);
+  } catch (error) {
+    if (error instanceof JobsError) throw error;
+    throw wrong(`is a link that cannot be followed: ${(error as Error).message}`, hint);
+  }
 }
 
 function parseJson(file: string, wrong: (problem: string, hint: string) => JobsError): unknown {

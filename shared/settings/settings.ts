@@ -101,12 +101,12 @@ const proxyAddress: Read<string> = (value) => {
 };
 
 /** `${NAME:-}` or `$NAME`: what a compose or unit file holds, passed on by a program that does not expand it. */
-const unexpanded = /^\$(\{.*\}|[A-Z_][A-Z0-9_]*)$/s;
+export const isUnexpanded = (text: string): boolean => /^\$(\{.*\}|[A-Z_][A-Z0-9_]*)$/s.test(text);
 
 /** Refuses what stands for a value that was never put in: as a token, it would be one that everyone can read. */
 function expanded(read: Read<string>): Read<string> {
   return (value) => {
-    if (typeof value !== "string" || !unexpanded.test(value)) return read(value);
+    if (typeof value !== "string" || !isUnexpanded(value)) return read(value);
     throw new TypeError("must be a value, and is the name of a variable that was not expanded");
   };
 }

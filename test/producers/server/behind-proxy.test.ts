@@ -1,9 +1,9 @@
-import { chmodSync, writeFileSync } from "node:fs";
+import { chmodSync, chownSync, lchownSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { createServer, request as httpRequest, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { temporaryDirectory, waitFor } from "../../support/area.ts";
+import { isRoot, nobody, temporaryDirectory, waitFor } from "../../support/area.ts";
 import { ask, onQueue, runCommand, serverEnv, startServer, withServerStage } from "../../support/queue.ts";
 
 const secret = (name: string) => `${name}-0123456789abcdef`;
@@ -34,6 +34,13 @@ const withServer = (
       server.child.kill("SIGTERM");
       await server.finished;
     }
+  });
+
+const expectRefused = (file: string, problem: string) =>
+  onQueue(async (stage) => {
+    const env = { ...serverEnv(stage), MTJOBS_TOKENS_FILE: file };
+    const { code, stderr } = await runCommand(["serve", "--listen", "127.0.0.1:0"], { env });
+    expect([code, stderr]).toEqual([2, expect.stringContaining(problem)]);
   });
 
 describe("tokens of a file", () => {
@@ -91,6 +98,7 @@ describe("tokens of a file", () => {
     ["no JSON", "{", "is not JSON"],
     ["a role that is none", { tokens: [{ ...tokens[0], role: "root" }] }, "tokens.0.role"],
     ["a short token", { tokens: [{ ...tokens[0], token: "short" }] }, "at least 16 characters"],
+    ["a variable", { tokens: [{ ...tokens[0], token: "$GRAFANA_TOKEN_OF_FARM" }] }, "was not expanded"],
     ["a name twice", { tokens: [tokens[0], tokens[0]] }, "names grafana twice"],
     [
       "a text twice",
@@ -107,6 +115,42 @@ describe("tokens of a file", () => {
       expect(stderr).not.toContain(secret("grafana"));
     }),
   );
+
+  it("may be behind links, as Kubernetes mounts them, that no other user can change", async () => {
+    const directory = temporaryDirectory();
+    const now = join(directory, "..2026_11_30");
+    mkdirSync(now, { mode: 0o755 });
+    writeFileSync(join(now, "tokens.json"), JSON.stringify({ tokens }), { mode: 0o400 });
+    symlinkSync("..2026_11_30", join(directory, "..data"));
+    const file = join(directory, "tokens.json");
+    symlinkSync("..data/tokens.json", file);
+    const starts = () =>
+      withServer({ MTJOBS_TOKENS_FILE: file }, async ({ url }) => {
+        expect((await ask(`${url}/api/v1/jobs`, { headers: as("grafana") })).status).toBe(200);
+      });
+    await starts();
+    chmodSync(directory, 0o1777);
+    await starts();
+    chmodSync(directory, 0o777);
+    await expectRefused(file, `is a link that is not trusted: other users may write to ${directory}`);
+    chmodSync(directory, 0o755);
+    chmodSync(now, 0o775);
+    await expectRefused(file, `other users may write to ${now}`);
+    rmSync(now, { recursive: true });
+    await expectRefused(file, "is a link that cannot be followed");
+  });
+
+  it.runIf(isRoot)("are refused behind a link, or in a directory, of another user", async () => {
+    const directory = temporaryDirectory();
+    const link = join(directory, "link.json");
+    symlinkSync(tokensFile(), link);
+    lchownSync(link, nobody, nobody);
+    await expectRefused(link, `${link} belongs to another user`);
+    const plain = join(directory, "plain.json");
+    symlinkSync(tokensFile(), plain);
+    chownSync(directory, nobody, nobody);
+    await expectRefused(plain, `${directory} belongs to another user`);
+  });
 
   it("keep the server from starting if others may read them", () =>
     onQueue(async (stage) => {
