@@ -1,5 +1,9 @@
+import { setTimeout as sleep } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
+import { forgetHost } from "../../producers/fleet/forget-host.ts";
+import { withSession } from "../../producers/jobs/session.ts";
 import { setDrained } from "../../shared/queue/hosts.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import {
   commandEnv,
   documentOf,
@@ -37,6 +41,7 @@ describe("mtjobs host forget", () => {
         { host: "hosta", removed: ["its record", "its mark as drained", "its queue"], left: {} },
       ]);
       expect(await hosts(stage)).toEqual([]);
+      expect(await stage.redis.keys(`${stage.prefix}:host.hosta:*`)).toEqual([]);
     }));
 
   it("leaves the queue of a host in which jobs wait, and says so", () =>
@@ -50,6 +55,24 @@ describe("mtjobs host forget", () => {
       expect(again.stdout).toBe(
         "hosta: removed nothing; its queue stays, for it holds 1 waiting (mtjobs jobs --host hosta; mtjobs cancel ID)\n",
       );
+    }));
+
+  it("loses no job that is added while it removes the queue", () =>
+    onQueue(async (stage) => {
+      const settings = resolveSettings({ flags: { redisUrl: stage.url, prefix: stage.prefix } });
+      let kept = 0;
+      for (let round = 0; round < 100; round++) {
+        const host = `host${round}`;
+        // An empty queue, which is known.
+        await (await stage.queue(host).add("reduce", {})).remove();
+        const forgotten = withSession(settings, (session) => forgetHost(session, host));
+        await sleep(round / 8);
+        const id = await stage.add(host, "reduce", { v: 1 });
+        const { left } = await forgotten;
+        expect(await stage.state(host, id)).toBe("waiting");
+        kept += Object.keys(left).length;
+      }
+      expect(kept).toBeGreaterThan(0);
     }));
 
   it("says which hosts there are if there is none of that name", () =>
