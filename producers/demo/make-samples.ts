@@ -1,10 +1,10 @@
-import { lstatSync, mkdirSync, readdirSync, realpathSync, rmSync, statSync } from "node:fs";
+import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { setImmediate as yieldToSignals } from "node:timers/promises";
 import Database from "better-sqlite3";
 import { checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { JobsError, systemCode } from "../../shared/errors.ts";
-import { resolveInside, resolveRoots } from "../../shared/files/roots.ts";
+import { isInside, resolveInside, resolveRoots } from "../../shared/files/roots.ts";
 import { currentUser } from "../../shared/process.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { shellWord } from "../../shared/text.ts";
@@ -71,20 +71,43 @@ export async function makeSamples({ directory, settings, signal }: SampleOptions
   }));
   assertNoCaches(plans);
   const made: string[] = [];
+  const first = mkdirSync(top, { recursive: true });
   try {
-    const first = mkdirSync(top, { recursive: true });
-    if (first !== undefined) made.push(first);
     const areas: MadeArea[] = [];
     for (const plan of plans) {
       await yieldToSignals();
       if (signal.aborted) throw new JobsError("interrupted", "interrupted; what was made has been removed");
-      made.push(plan.directory, makeCacheDirectory(plan));
+      claim(plan.directory);
+      made.push(plan.directory);
+      made.push(makeCacheDirectory(plan));
       areas.push(describe(buildArea(plan), plan));
     }
     return { directory: top, host, areas };
   } catch (error) {
     for (const path of made.reverse()) rmSync(path, { recursive: true, force: true });
+    if (first !== undefined) removeEmpty(top, first);
     throw error;
+  }
+}
+
+/** Makes the directory of an area. Of two calls at once one makes the first, and the other has made nothing then. */
+function claim(directory: string): void {
+  try {
+    mkdirSync(directory);
+  } catch (error) {
+    if (systemCode(error) !== "EEXIST") throw error;
+    throw new JobsError("usage", `another mtjobs sample has begun to make ${directory}`, {
+      hint: "use its areas, or name another directory",
+    });
+  }
+}
+
+/** Removes a directory and those above it, up to `first`, except for those in which something is. */
+function removeEmpty(directory: string, first: string): void {
+  try {
+    for (let path = directory; isInside(path, first); path = dirname(path)) rmdirSync(path);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(systemCode(error))) throw error;
   }
 }
 

@@ -10,6 +10,8 @@ import {
 import { userInfo } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { makeSamples } from "../../producers/demo/make-samples.ts";
+import { resolveSettings } from "../../shared/settings/settings.ts";
 import { temporaryDirectory, waitFor } from "../support/area.ts";
 import { documentOf, errorCodeOf, onQueue, runCommand, startCommand } from "../support/queue.ts";
 
@@ -172,6 +174,26 @@ describe("mtjobs sample", () => {
     const left = await runCommand(["sample", fresh.dir, "--json"], fresh);
     expect([left.code, errorCodeOf(left), existsSync(fresh.dir)]).toEqual([2, "usage", false]);
     for (const { cache } of areas) expect(left.stdout).toContain(cache);
+  });
+
+  it("of two calls at once only one makes areas, and the other harms none of them", async () => {
+    const { root, dir, env } = stageOf();
+    const flags = { host: "hosta", cacheRoot: join(root, "tmp") };
+    const options = {
+      directory: dir,
+      settings: resolveSettings({ flags }),
+      signal: new AbortController().signal,
+    };
+    // Both have found no directory before one makes the first area.
+    const [first, second] = await Promise.allSettled([makeSamples(options), makeSamples(options)]);
+    expect(second).toMatchObject({
+      reason: { code: "usage", message: `another mtjobs sample has begun to make ${join(dir, "nightly")}` },
+    });
+    expect(first).toMatchObject({ value: { directory: dir } });
+    for (const name of ["nightly", "release", "fresh"]) {
+      const checked = await runCommand(["doctor", join(dir, name), "--json"], { env });
+      expect(documentOf(checked)).toMatchObject({ ok: true });
+    }
   });
 
   it("removes all it has made on Ctrl-C", async () => {
