@@ -166,7 +166,8 @@ export class MtJobs {
 
   /** Cancels a job: a waiting one is removed, a running one stops at its next batch. Otherwise as `job`. */
   async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
-    return await this.#session.ask((session) => cancelJob(session, jobId, host));
+    const requestedBy = requester(this.settings);
+    return await this.#session.ask((session) => cancelJob(session, jobId, { host, requestedBy }));
   }
 
   /**

@@ -72,9 +72,13 @@ export async function reportJob(session: Session, jobId: string, at?: string): P
 
 /**
  * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. A
- * forwarded job is followed to its new queue. @throws {JobsError} as `findJob`
+ * forwarded job is followed to its new queue. The job's log says who cancelled it. @throws {JobsError} as `findJob`
  */
-export async function cancelJob(session: Session, jobId: string, at?: string): Promise<Cancelled> {
+export async function cancelJob(
+  session: Session,
+  jobId: string,
+  { host: at, requestedBy }: { host?: string | undefined; requestedBy: string },
+): Promise<Cancelled> {
   const { host, job } = await findJob(session, jobId, at);
   if (job.repeatJobKey !== undefined && !job.finishedOn) {
     throw new JobsError("usage", `${jobId} is the next job of the schedule ${job.repeatJobKey}`, {
@@ -85,9 +89,15 @@ export async function cancelJob(session: Session, jobId: string, at?: string): P
   if (outcome === "unknown") {
     throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
   }
+  // The job may be gone by now; it is cancelled in any case.
+  if (outcome !== "finished")
+    await session
+      .queue(host)
+      .addJobLog(jobId, `Cancelled by ${requestedBy}.`)
+      .catch(() => {});
   const next = outcome === "finished" ? forwardedTo(job.returnvalue) : undefined;
   // `findJob` already follows a job forwarded under its own id.
   return next === undefined || next.jobId === jobId
     ? { jobId, host, outcome }
-    : await cancelJob(session, next.jobId);
+    : await cancelJob(session, next.jobId, { requestedBy });
 }

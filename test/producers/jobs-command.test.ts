@@ -172,6 +172,7 @@ describe("cancel", () => {
       const job = documentOf(await run(stage, "job", jobId, "--json"));
       expect(job).toMatchObject({ jobId, host: "hostb", state: "cancelled", area, startedAt: null });
       expect(job).toMatchObject({ error: { code: "cancelled" }, finishedAt: expect.any(String) });
+      expect(job.log).toEqual([expect.stringMatching(/^Cancelled by \S+@\S+\.$/)]);
       expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId }]);
       expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("finished");
       // No worker takes it up, and the same work may be asked for anew.
@@ -211,6 +212,7 @@ describe("cancel", () => {
       await stage.traced(area, "begin");
       expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("requested");
       await stage.reach("hosta", jobId, "failed");
+      expect((await stage.story("hosta", jobId)).join("\n")).toMatch(/^Cancelled by \S+@\S+\.$/m);
       expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId, state: "cancelled" }]);
       expect(await jobsOf(stage, "--state", "failed")).toEqual([]);
       expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("finished");

@@ -183,8 +183,9 @@ const foundJobRoutes =
           response: { 200: cancelledSchema, 202: cancelledSchema, ...problems(400, 404) },
         },
       },
-      async ({ params, query }, reply) => {
-        const cancelled = await ask(() => cancelJob(session, params.jobId, query.host));
+      async ({ params, query, caller }, reply) => {
+        const by = { host: query.host, requestedBy: caller };
+        const cancelled = await ask(() => cancelJob(session, params.jobId, by));
         return reply.code(cancelled.outcome === "requested" ? 202 : 200).send(cancelled);
       },
     );

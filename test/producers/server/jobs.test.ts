@@ -108,6 +108,7 @@ describe("jobs over HTTP", () => {
     const waiting = await stage.enqueue("hoste", area, "later");
     const removed = await call(`DELETE /api/v1/jobs/${waiting}`);
     expect(removed).toMatchObject({ status: 200, body: { outcome: "removed", host: "hoste" } });
+    expect((await stage.story("hoste", waiting)).at(-1)).toBe("Cancelled by http@127.0.0.1.");
     const running = await post({ job: "reduce", area, runname: "hold" });
     await stage.traced(area, "begin");
     const requested = await call(`DELETE /api/v1/jobs/${running.body.jobId}`);

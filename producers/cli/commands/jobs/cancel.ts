@@ -1,3 +1,4 @@
+import { requester } from "../../../jobs/check-move.ts";
 import { cancelJob } from "../../../jobs/find-job.ts";
 import { withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions } from "../../command.ts";
@@ -23,7 +24,9 @@ export const addCancel: AddCommand = (program, bind) => {
   bind(command, async ({ settings, args }) => {
     const at = hostOf();
     const jobId = args[0] as string;
-    const cancelled = await withSession(settings, (session) => cancelJob(session, jobId, at));
+    const cancelled = await withSession(settings, (session) =>
+      cancelJob(session, jobId, { host: at, requestedBy: requester(settings) }),
+    );
     const { host, outcome } = cancelled;
     const text = {
       removed: `${jobId}: removed from the queue of ${host}; it had not started`,
