@@ -77,6 +77,11 @@ function glibcOf(path) {
   return Math.max(0, ...versions.map((version) => Number(version.slice(2))));
 }
 
+/** Points the links of a page to lib/, where the other pages are. */
+function linksToLib(text) {
+  return text.replaceAll(/(\]\(|(?:src|href)=")(?![a-z]+:|#)/g, "$1lib/");
+}
+
 async function makeFarmTarball(staged, { version, out, fast }) {
   const name = `mtjobs-${version}-${process.platform}-${process.arch}`;
   const work = mkdtempSync(join(tmpdir(), "mtjobs-package-"));
@@ -98,7 +103,10 @@ async function makeFarmTarball(staged, { version, out, fast }) {
     for (const file of ["install.sh", "uninstall.sh"]) cpSync(join(from, file), join(top, file));
     mkdirSync(join(top, "share", "man", "man1"), { recursive: true });
     cpSync(join(lib, "dist", "mtjobs.1"), join(top, "share", "man", "man1", "mtjobs.1"));
-    for (const file of ["README.md", "LICENSE", "CHANGELOG.md"]) cpSync(join(root, file), join(top, file));
+    cpSync(join(root, "LICENSE"), join(top, "LICENSE"));
+    for (const page of ["README.md", "CHANGELOG.md"]) {
+      writeFileSync(join(top, page), linksToLib(readFileSync(join(root, page), "utf8")));
+    }
     const sqlite = join(
       lib,
       "node_modules",

@@ -1,5 +1,14 @@
 import { execFile } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -86,6 +95,21 @@ async function checkUnit(unit: string): Promise<void> {
   expect(await run("systemd-analyze", security, "/", plain)).toMatchObject({ status: 0 });
 }
 
+/** Returns the links of pages below a directory to files that are not there. */
+function deadLinks(directory: string): string[] {
+  const pages = readdirSync(directory, { recursive: true, encoding: "utf8" }).filter(
+    (path) => path.endsWith(".md") && !path.includes("node_modules"),
+  );
+  expect(pages.length).toBeGreaterThan(20);
+  return pages.flatMap((page) => {
+    const text = readFileSync(join(directory, page), "utf8");
+    const links = text.matchAll(/(?:\]\(|(?:src|href)=")(?![a-z]+:|#)([^)"#\s]+)/g);
+    return [...links].flatMap(([, path = ""]) =>
+      existsSync(join(directory, dirname(page), path)) ? [] : [`${page}: ${path}`],
+    );
+  });
+}
+
 /** A TypeScript program that uses the library, checked without `skipLibCheck`. */
 const program = `
 import { type FullDb, JobsError, MtJobs, type MoveResult } from "megatest-jobs";
@@ -159,6 +183,7 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
       status: 0,
       stdout: "",
     });
+    expect(deadLinks(join(directory, "node_modules", manifest.name))).toEqual([]);
     await use(directory, plain);
   });
 
@@ -174,6 +199,7 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
         plain,
       );
       const top = join(directory, packed.replace(".tar.xz", ""));
+      expect(deadLinks(top)).toEqual([]);
       const bare = { PATH: "/usr/bin:/bin" };
       expect(await must(join(top, "bin", "mtjobs"), ["--version"], "/", bare)).toBe(`${manifest.version}\n`);
       await withRedis(async (_redis, _prefix, url) => {
