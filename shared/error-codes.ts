@@ -20,6 +20,7 @@ export const catalogue = {
   "bad-settings": { exit: ExitCode.usage, retry: false },
   "not-an-area": { exit: ExitCode.usage, retry: false },
   "unknown-job": { exit: ExitCode.usage, retry: false },
+  "unknown-run": { exit: ExitCode.usage, retry: false },
   "bad-query": { exit: ExitCode.usage, retry: false },
   "read-only": { exit: ExitCode.usage, retry: false },
   // safety rules: nothing was done

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import type { Rule } from "../../shared/area-db/run-sides.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { type Token, tokenize } from "../../shared/sqlite/tokens.ts";
@@ -54,6 +55,11 @@ export class FullDb {
   /** Its `prepare` reads the views without rewriting, and SQLite's lists of tables include those of mtjobs. */
   get connection(): Connection {
     return this.#current().db;
+  }
+
+  /** For SQL of `connection`: which runs count in completed-runs.db; undefined if there is none. */
+  get rule(): Rule | undefined {
+    return this.#current().union?.rule;
   }
 
   /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */

@@ -15,6 +15,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { addOverview } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
+import { runRoutes } from "./routes/runs.ts";
 import type { ServerContext } from "./routes/server-context.ts";
 import type { AccessToken } from "./tokens.ts";
 
@@ -81,6 +82,7 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(jobRoutes(context), { prefix: "/api/v1" });
   await app.register(listRoutes(context), { prefix: "/api/v1" });
   await app.register(areaRoutes(context), { prefix: "/api/v1" });
+  await app.register(runRoutes(context), { prefix: "/api/v1" });
   await app.register(eventRoute(context), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));

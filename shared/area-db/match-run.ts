@@ -7,7 +7,7 @@ import type { RunId } from "../sqlite/run-id.ts";
  *
  * @param value SQL expression to match
  */
-function matchPatterns(value: string, patterns: string): { sql: string; parameters: string[] } {
+export function matchPatterns(value: string, patterns: string): { sql: string; parameters: string[] } {
   const parameters = patterns
     .split(",")
     .map((pattern) => pattern.trim())

@@ -23,7 +23,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["producers/fleet"],
     ["producers/client"],
     ["producers/format"],
-    ["producers/query"],
+    ["producers/query", "producers/browse"],
     ["producers/cli/options", "producers/demo"],
     ["producers/server/page", "producers/server/area-pool"],
     ["producers/server/routes"],

@@ -8,12 +8,25 @@ import { findAreas } from "../../areas/find-areas.ts";
 import { type AreaMeasure, measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
 import { areaStatus } from "../../areas/status.ts";
+import { browseRun } from "../../browse/browse-run.ts";
+import { browseRuns } from "../../browse/browse-runs.ts";
+import { browseTest, browseTests } from "../../browse/browse-tests.ts";
 import type { AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
+import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
 import { requestJob } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
-import type { AreaPoolAnswer, EnqueueTask, HistoryTask, StatusTask } from "./area-pool.ts";
+import type {
+  AreaPoolAnswer,
+  EnqueueTask,
+  HistoryTask,
+  RunsTask,
+  RunTask,
+  StatusTask,
+  TestsTask,
+  TestTask,
+} from "./area-pool.ts";
 
 let lasting: LastingSession | undefined;
 const oldestRuns = new OldestRuns();
@@ -58,4 +71,22 @@ export function history({ settings, area, limit }: HistoryTask): Promise<AreaPoo
 /** Runs the doctor's checks, without a repair. */
 export function diagnosis({ settings, area }: StatusTask): Promise<AreaPoolAnswer<Diagnosis>> {
   return answer(() => diagnose(area, { ...placeOf(settings), worksHere: false }));
+}
+
+const reading = (settings: Settings) => ({ settings, env: process.env });
+
+export function runs({ settings, area, request }: RunsTask): Promise<AreaPoolAnswer<RunsPage>> {
+  return answer(() => browseRuns(area, request, reading(settings)));
+}
+
+export function run({ settings, area, runId }: RunTask): Promise<AreaPoolAnswer<RunDetail>> {
+  return answer(() => browseRun(area, runId, reading(settings)));
+}
+
+export function tests({ settings, area, runId, request }: TestsTask): Promise<AreaPoolAnswer<TestsPage>> {
+  return answer(() => browseTests(area, runId, request, reading(settings)));
+}
+
+export function test(task: TestTask): Promise<AreaPoolAnswer<TestDetail>> {
+  return answer(() => browseTest(task.area, task, task.request, reading(task.settings)));
 }

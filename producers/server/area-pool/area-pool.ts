@@ -5,8 +5,11 @@ import { JobsError } from "../../../shared/errors.ts";
 import { builtFile } from "../../../shared/process.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import type { AreaMeasure } from "../../areas/measure-areas.ts";
+import type { BrowseRequest } from "../../browse/browse-runs.ts";
+import type { TestRequest, TestsRequest } from "../../browse/browse-tests.ts";
 import type { AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
+import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { JobRequest } from "../../jobs/request-job.ts";
 
 /** A thread's response; errors cross threads as documents. */
@@ -19,6 +22,23 @@ export interface StatusTask {
 
 export interface HistoryTask extends StatusTask {
   limit: number;
+}
+
+export interface RunsTask extends StatusTask {
+  request: BrowseRequest;
+}
+
+export interface RunTask extends StatusTask {
+  runId: string;
+}
+
+export interface TestsTask extends RunTask {
+  request: TestsRequest;
+}
+
+export interface TestTask extends RunTask {
+  testId: string;
+  request: TestRequest;
 }
 
 export interface EnqueueTask {
@@ -55,6 +75,8 @@ export class AreaPool {
   readonly #quick: LimitedPool;
   /** Scans and diagnoses; separate, so that they do not delay quick requests. */
   readonly #slow: LimitedPool;
+  /** Reads of runs; separate, because a large area takes long. */
+  readonly #runs: LimitedPool;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<AreaMeasure[]> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
@@ -63,6 +85,7 @@ export class AreaPool {
     this.#settings = settings;
     this.#quick = { pool: threads(4), patience: 20_000 };
     this.#slow = { pool: threads(2), patience: 60_000 };
+    this.#runs = { pool: threads(2), patience: 20_000 };
   }
 
   /** @throws {JobsError} the reason for a refusal */
@@ -78,6 +101,26 @@ export class AreaPool {
   /** Returns the last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
   history(area: string, limit: number): Promise<HistoryLine[]> {
     return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
+  }
+
+  /** Returns a page of an area's runs. @throws {JobsError} as `browseRuns` */
+  runs(area: string, request: BrowseRequest): Promise<RunsPage> {
+    return this.#run<RunsPage>(this.#runs, "runs", { area, request });
+  }
+
+  /** @throws {JobsError} as `browseRun` */
+  run(area: string, runId: string): Promise<RunDetail> {
+    return this.#run<RunDetail>(this.#runs, "run", { area, runId });
+  }
+
+  /** @throws {JobsError} as `browseTests` */
+  tests(area: string, runId: string, request: TestsRequest): Promise<TestsPage> {
+    return this.#run<TestsPage>(this.#runs, "tests", { area, runId, request });
+  }
+
+  /** @throws {JobsError} as `browseTest` */
+  test(area: string, ids: { runId: string; testId: string }, request: TestRequest): Promise<TestDetail> {
+    return this.#run<TestDetail>(this.#runs, "test", { area, ...ids, request });
   }
 
   /** Returns the doctor's checks of an area, at most 60 s old. @throws {JobsError} as `status` */
@@ -114,7 +157,7 @@ export class AreaPool {
 
   /** Terminates the threads and their tasks. */
   async close(): Promise<void> {
-    await Promise.all([this.#quick.pool.destroy(), this.#slow.pool.destroy()]);
+    await Promise.all([this.#quick, this.#slow, this.#runs].map(({ pool }) => pool.destroy()));
   }
 
   async #run<T>({ pool, patience }: LimitedPool, name: string, task: object): Promise<T> {

@@ -14,6 +14,7 @@ const statusOf: Record<ErrorCode, number> = {
   "outside-roots": 403,
   "not-an-area": 404,
   "unknown-job": 404,
+  "unknown-run": 404,
   "bad-config": 409,
   "not-home": 409,
   "not-owner": 409,

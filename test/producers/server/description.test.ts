@@ -36,8 +36,9 @@ describe("the description of the API", () => {
       const members = ["job", ...Object.keys(shape).filter((member) => member !== "v")];
       expect(Object.keys(properties).sort()).toEqual(members.sort());
     }
+    const runs = ["", "/{runId}", "/{runId}/tests", "/{runId}/tests/{testId}"].map((rest) => `/runs${rest}`);
     expect(Object.keys(body.paths).sort()).toEqual(
-      ["", "/history", "/doctor"]
+      ["", "/history", "/doctor", ...runs]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
         .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts"])
         .map((path) => `/api/v1/${path}`)
