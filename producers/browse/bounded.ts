@@ -32,22 +32,25 @@ export function beginningOf(text: string, most = longestText): string {
   const slice = (value: string, length: number) => value.slice(0, length).replace(/[\ud800-\udbff]$/, "");
   let cut = text.length <= most ? text : slice(text, most);
   for (let size = bytes(cut); size > 2 * most; size = bytes(cut))
-    cut = slice(cut, Math.floor((cut.length * 2 * most) / size) - 1);
+    cut = slice(cut, Math.max(0, Math.floor((cut.length * 2 * most) / size) - 1));
   return cut;
 }
 
 /** Adds rows to a list until it would be too long as JSON. The first row is always added. */
 export class BoundedList<Row> {
   readonly rows: Row[] = [];
+  readonly #measure: (row: Row) => unknown;
   #left: number;
 
-  constructor(bytes = listBytes) {
+  /** @param measure what stands for a row in JSON */
+  constructor(bytes = listBytes, measure: (row: Row) => unknown = (row) => row) {
     this.#left = bytes;
+    this.#measure = measure;
   }
 
   /** Returns false if the row was left out. */
   add(row: Row): boolean {
-    const bytes = Buffer.byteLength(JSON.stringify(row)) + 1;
+    const bytes = Buffer.byteLength(JSON.stringify(this.#measure(row))) + 1;
     if (bytes > this.#left && this.rows.length > 0) return false;
     this.#left -= bytes;
     this.rows.push(row);

@@ -140,3 +140,16 @@ export const testDetailSchema = openObject({
   data: openObject({ rows: z.array(browsedDataSchema), next }),
 }).meta({ id: "Test" });
 export type TestDetail = z.infer<typeof testDetailSchema>;
+
+export const queryAnswerSchema = openObject({
+  area: z.string(),
+  source,
+  columns: z.array(z.string()),
+  rows: z.array(z.array(z.unknown())).meta({
+    description:
+      "Values in the order of the columns: an integer beyond 2^53 - 1 is a string, a blob { base64 }",
+  }),
+  truncated: z.boolean().meta({ description: "There are more rows than an answer may have" }),
+  cutValues: z.number().meta({ description: "How many values are cut, because they are long" }),
+}).meta({ id: "QueryResult" });
+export type QueryAnswer = z.infer<typeof queryAnswerSchema>;

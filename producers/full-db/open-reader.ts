@@ -16,6 +16,8 @@ export interface OpenOptions {
   fullDb?: boolean;
   /** Milliseconds to wait for a writer; default 10 s. */
   busyTimeoutMs?: number;
+  /** Sort in memory, which the caller limits, instead of in files, which may fill the disk. */
+  sortInMemory?: boolean;
 }
 
 export interface Reader {
@@ -46,7 +48,7 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
     if (keeper !== undefined) closing.push(keeper);
     const db = new Database(files.main, { readonly: true, timeout: busyTimeoutMs });
     closing.push(db);
-    db.pragma("temp_store = FILE");
+    db.pragma(`temp_store = ${options.sortInMemory === true ? "MEMORY" : "FILE"}`);
     assertMegatest(db, files.main);
     const union = fullDb ? joinSides(db, files) : undefined;
     if (union !== undefined) createViews(db, union);

@@ -3,17 +3,27 @@ import { Worker } from "node:worker_threads";
 import { toJobsError } from "../../shared/errors.ts";
 import { FullDb } from "../full-db/full-db.ts";
 import type { Value } from "../full-db/parameters.ts";
+import { boundedColumns, boundedRow } from "./bounded-row.ts";
 import {
+  bytesPerMessage,
   type FromQuery,
   messagesAhead,
+  outOfMemorySignal,
   type QueryRequest,
   rowsPerMessage,
   type ToQuery,
 } from "./query-messages.ts";
 
-/** Ends this process when its parent is gone; otherwise SQLite would hold its locks until the query ends. */
-const watch = `const parent = process.ppid;
-setInterval(() => { if (process.ppid !== parent) process.kill(process.pid, "SIGKILL"); }, 500);`;
+/**
+ * Ends this process when its parent is gone, because SQLite would hold its locks until the query ends; and when it has
+ * more memory than it may.
+ */
+const watch = `const { workerData: { memoryBytes, signal } } = require("node:worker_threads");
+const parent = process.ppid;
+setInterval(() => {
+  if (process.ppid !== parent) process.kill(process.pid, "SIGKILL");
+  if (memoryBytes !== undefined && process.memoryUsage.rss() > memoryBytes) process.kill(process.pid, signal);
+}, memoryBytes === undefined ? 500 : 50);`;
 
 const send = (message: FromQuery) =>
   new Promise<void>((resolve, reject) => {
@@ -23,29 +33,34 @@ const send = (message: FromQuery) =>
 let credit = messagesAhead;
 let goOn: (() => void) | undefined;
 
-async function sendRows(rows: Value[][]): Promise<void> {
+async function sendRows(rows: Value[][], cut: number): Promise<void> {
   if (credit === 0) {
     await new Promise<void>((resolve) => {
       goOn = resolve;
     });
   }
   credit--;
-  await send({ type: "rows", rows });
+  await send({ type: "rows", rows, cut });
 }
 
-async function runQuery({ files, sql, fullDb }: QueryRequest): Promise<void> {
-  const db = new FullDb(files, { fullDb, bigints: true });
+async function runQuery({ files, sql, fullDb, limits }: QueryRequest): Promise<void> {
+  const db = new FullDb(files, { fullDb, bigints: true, sortInMemory: limits !== undefined });
   try {
     const query = db.prepare(sql);
-    await send({ type: "columns", columns: [...query.columns] });
+    await send({ type: "columns", columns: boundedColumns(query.columns, limits) });
     let rows: Value[][] = [];
-    for (const row of query.iterateRaw()) {
-      rows.push(row);
-      if (rows.length < rowsPerMessage) continue;
-      await sendRows(rows);
-      rows = [];
+    let cut = 0;
+    let bytes = 0;
+    for (const values of query.iterateRaw()) {
+      const row = limits === undefined ? { values, cut: 0, bytes: 0 } : boundedRow(values, limits);
+      rows.push(row.values);
+      cut += row.cut;
+      bytes += row.bytes;
+      if (rows.length < rowsPerMessage && bytes < bytesPerMessage) continue;
+      await sendRows(rows, cut);
+      [rows, cut, bytes] = [[], 0, 0];
     }
-    if (rows.length > 0) await sendRows(rows);
+    if (rows.length > 0) await sendRows(rows, cut);
   } finally {
     db.close();
   }
@@ -59,7 +74,9 @@ process.on("message", (message: ToQuery) => {
     goOn = undefined;
     return;
   }
-  new Worker(watch, { eval: true }).unref();
+  const { limits } = message.request;
+  const workerData = { memoryBytes: limits?.memoryBytes, signal: outOfMemorySignal };
+  new Worker(watch, { eval: true, workerData }).unref();
   runQuery(message.request)
     .catch((error: unknown) => send({ type: "error", error: toJobsError(error).toDocument() }))
     .finally(() => process.exit(0));

@@ -1,23 +1,36 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { JobsError } from "../../shared/errors.ts";
 import { builtFile } from "../../shared/process.ts";
 import type { Value } from "../full-db/parameters.ts";
-import type { FromQuery, QueryRequest, ToQuery } from "./query-messages.ts";
+import { type FromQuery, outOfMemorySignal, type QueryRequest, type ToQuery } from "./query-messages.ts";
 
 export interface RunningQuery {
   columns: readonly string[];
   /** Its rows, some hundred at a time; memory use is bounded. @throws {JobsError} possibly after some rows */
   batches(): AsyncGenerator<Value[][]>;
+  /** How many values of the rows so far were cut (`QueryLimits`). */
+  cutValues(): number;
+}
+
+export interface QueryOptions {
+  /** Also limits how long it holds its locks. */
+  timeoutMs: number;
+  /** Aborted: the query is stopped; what it still reads fails. */
+  signal?: AbortSignal;
 }
 
 /**
  * Starts a query; resolves once SQLite has compiled it. Its process ends after the last row, on an error, when the
- * reader stops early, or after `timeoutMs`, which also limits how long it holds its locks.
+ * reader stops early, or after `timeoutMs`.
  *
  * @throws {JobsError} `bad-query`, `read-only`, `timeout`, `busy`, …
  */
-export async function startQuery(request: QueryRequest, timeoutMs: number): Promise<RunningQuery> {
+export async function startQuery(
+  request: QueryRequest,
+  { timeoutMs, signal }: QueryOptions,
+): Promise<RunningQuery> {
   const child = fork(fileURLToPath(builtFile("producers/query/main.js")), [], {
     serialization: "advanced",
     stdio: ["ignore", "ignore", "inherit", "ipc"],
@@ -31,37 +44,64 @@ export async function startQuery(request: QueryRequest, timeoutMs: number): Prom
     },
     Math.min(timeoutMs, 2 ** 31 - 1),
   );
-  child.once("exit", () => clearTimeout(timer));
-  const messages = readMessages(child, () =>
-    expired ? timeoutError(timeoutMs) : new JobsError("internal", "the query's process ended unexpectedly"),
-  );
+  const stop = () => child.kill("SIGKILL");
+  if (signal?.aborted === true) stop();
+  signal?.addEventListener("abort", stop, { once: true });
+  child.once("exit", () => {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", stop);
+  });
+  const messages = readMessages(child, () => {
+    if (expired) return timeoutError(timeoutMs);
+    if (child.signalCode === outOfMemorySignal) return memoryError();
+    if (signal?.aborted === true) return new JobsError("interrupted", "the query was stopped");
+    return new JobsError("internal", "the query's process ended unexpectedly");
+  });
   send(child, { type: "start", request });
   const first = await messages.next();
   if (first.done === true || first.value.type !== "columns") {
     child.kill("SIGKILL");
     throw new JobsError("internal", "the query's process sent no columns");
   }
-  return { columns: first.value.columns, batches: () => readBatches(child, messages) };
+  let cut = 0;
+  return {
+    columns: first.value.columns,
+    batches: () =>
+      readBatches(child, messages, (values) => {
+        cut += values;
+      }),
+    cutValues: () => cut,
+  };
 }
 
 function timeoutError(timeoutMs: number): JobsError {
   return new JobsError("timeout", `the query took longer than ${timeoutMs / 1000} s and was stopped`, {
-    hint: "filter by run_id, test_id, id or runname, or use a longer --timeout",
+    hint: "filter by run_id, test_id, id or runname, or allow it more time",
+  });
+}
+
+function memoryError(): JobsError {
+  return new JobsError("bad-query", "the query needs more memory than it may use", {
+    hint: "sort, group or concatenate fewer rows",
   });
 }
 
 async function* readBatches(
   child: ChildProcess,
   messages: AsyncGenerator<FromQuery, void>,
+  onCut: (values: number) => void,
 ): AsyncGenerator<Value[][]> {
   try {
     for await (const message of messages) {
       if (message.type !== "rows") continue;
+      onCut(message.cut);
       yield message.rows;
       send(child, { type: "more" });
     }
   } finally {
     child.kill("SIGKILL");
+    // Its locks end with it.
+    if (child.exitCode === null && child.signalCode === null) await once(child, "exit");
   }
 }
 

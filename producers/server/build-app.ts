@@ -15,6 +15,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { addOverview } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
+import { queryRoutes } from "./routes/query.ts";
 import { runRoutes } from "./routes/runs.ts";
 import type { ServerContext } from "./routes/server-context.ts";
 import type { AccessToken } from "./tokens.ts";
@@ -83,6 +84,7 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(listRoutes(context), { prefix: "/api/v1" });
   await app.register(areaRoutes(context), { prefix: "/api/v1" });
   await app.register(runRoutes(context), { prefix: "/api/v1" });
+  await app.register(queryRoutes(context), { prefix: "/api/v1" });
   await app.register(eventRoute(context), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));

@@ -15,12 +15,14 @@ import type { AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
+import { locateFiles } from "../../full-db/locate.ts";
 import { requestJob } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
 import type {
   AreaPoolAnswer,
   EnqueueTask,
   HistoryTask,
+  LocatedArea,
   RunsTask,
   RunTask,
   StatusTask,
@@ -71,6 +73,13 @@ export function history({ settings, area, limit }: HistoryTask): Promise<AreaPoo
 /** Runs the doctor's checks, without a repair. */
 export function diagnosis({ settings, area }: StatusTask): Promise<AreaPoolAnswer<Diagnosis>> {
   return answer(() => diagnose(area, { ...placeOf(settings), worksHere: false }));
+}
+
+export function locate({ settings, area }: StatusTask): Promise<AreaPoolAnswer<LocatedArea>> {
+  return answer(async () => {
+    const located = await locateFiles(area, { settings, env: process.env });
+    return { area: located.area.path, files: located.files };
+  });
 }
 
 const reading = (settings: Settings) => ({ settings, env: process.env });

@@ -10,6 +10,7 @@ import type { TestRequest, TestsRequest } from "../../browse/browse-tests.ts";
 import type { AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
+import type { ReadFiles } from "../../full-db/locate.ts";
 import type { JobRequest } from "../../jobs/request-job.ts";
 
 /** A thread's response; errors cross threads as documents. */
@@ -18,6 +19,11 @@ export type AreaPoolAnswer<T> = { value: T } | { error: ErrorDocument };
 export interface StatusTask {
   settings: Settings;
   area: string;
+}
+
+export interface LocatedArea {
+  area: string;
+  files: ReadFiles;
 }
 
 export interface HistoryTask extends StatusTask {
@@ -101,6 +107,11 @@ export class AreaPool {
   /** Returns the last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
   history(area: string, limit: number): Promise<HistoryLine[]> {
     return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
+  }
+
+  /** Returns the files that a query of the area reads. @throws {JobsError} as `locateFiles` */
+  locate(area: string): Promise<LocatedArea> {
+    return this.#run<LocatedArea>(this.#quick, "locate", { area });
   }
 
   /** Returns a page of an area's runs. @throws {JobsError} as `browseRuns` */

@@ -4,8 +4,8 @@ import { JobsError } from "../../../shared/errors.ts";
 import { problems } from "./jobs.ts";
 import type { ServerContext } from "./server-context.ts";
 
-const areaId = z.uuid();
-const path = z.string().startsWith("/", "must be absolute").max(4096);
+export const areaId = z.uuid();
+export const path = z.string().startsWith("/", "must be absolute").max(4096);
 
 /** What follows the area in a route's path and query. */
 type Shape = Readonly<Record<string, z.ZodType>>;
@@ -24,7 +24,7 @@ interface AreaRoute<Params extends Shape, Query extends Shape> {
 }
 
 /** Returns the path of the area with that id. @throws {JobsError} `not-an-area` */
-async function pathOfArea({ areaPool }: ServerContext, id: string): Promise<string> {
+export async function pathOfArea({ areaPool }: ServerContext, id: string): Promise<string> {
   const found = await areaPool.areaOf(id);
   if (found !== undefined) return found.area;
   throw new JobsError("not-an-area", `no area below the server's roots has the id ${id}`, {

@@ -1,4 +1,7 @@
-/** What a token may do: read; also enqueue and cancel jobs; also take over areas and change queues on the board. */
+/**
+ * What a token may do: read; also enqueue and cancel jobs, and run SQL, for which Megatest's writers may have to wait;
+ * also take over areas and change queues on the board.
+ */
 export const roles = ["read", "operate", "admin"] as const;
 export type Role = (typeof roles)[number];
 

@@ -38,7 +38,7 @@ describe("the description of the API", () => {
     }
     const runs = ["", "/{runId}", "/{runId}/tests", "/{runId}/tests/{testId}"].map((rest) => `/runs${rest}`);
     expect(Object.keys(body.paths).sort()).toEqual(
-      ["", "/history", "/doctor", ...runs]
+      ["", "/history", "/doctor", "/query", ...runs]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
         .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts"])
         .map((path) => `/api/v1/${path}`)

@@ -53,7 +53,7 @@ async function runQuery(context: CommandContext): Promise<Outcome> {
   const { area, files } = await locateFiles(path, { settings, env: io.env });
   const fullDb = options.fullDb === true;
   const timeoutMs = typeof options.timeout === "number" ? options.timeout : defaultTimeoutMs;
-  const query = await startQuery({ files, sql, fullDb }, timeoutMs);
+  const query = await startQuery({ files, sql, fullDb }, { timeoutMs });
   const format: RowFormat = json ? "json" : options.csv === true ? "csv" : "table";
   const error = await printRows(query, format, io.stdout, { area: area.path, source: files.source, fullDb });
   return { document: undefined, text: "", printed: true, error };
