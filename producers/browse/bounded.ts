@@ -36,7 +36,7 @@ export function beginningOf(text: string, most = longestText): string {
   return cut;
 }
 
-/** Adds rows to a list until it would be too long as JSON. The first row is always added. */
+/** Adds rows to a list until one would make it too long as JSON; that and all later ones are left out. The first is always added. */
 export class BoundedList<Row> {
   readonly rows: Row[] = [];
   readonly #measure: (row: Row) => unknown;
@@ -51,8 +51,8 @@ export class BoundedList<Row> {
   /** Returns false if the row was left out. */
   add(row: Row): boolean {
     const bytes = Buffer.byteLength(JSON.stringify(this.#measure(row))) + 1;
-    if (bytes > this.#left && this.rows.length > 0) return false;
     this.#left -= bytes;
+    if (this.#left < 0 && this.rows.length > 0) return false;
     this.rows.push(row);
     return true;
   }

@@ -161,7 +161,57 @@ export const areaStatusWithJobsSchema = openObject({
 }).meta({ id: "Area" });
 export type AreaStatusWithJobs = z.infer<typeof areaStatusWithJobsSchema>;
 
-export const historySchema = openObject({ history: z.array(historyLineSchema) }).meta({ id: "History" });
+/** By file name; null if unknown. */
+const bySide = openObject({
+  "megatest.db": z.number().nullable(),
+  "completed-runs.db": z.number().nullable(),
+});
+export type BySide = z.infer<typeof bySide>;
+
+/** Sizes of an area before or after a job. */
+const historyPointSchema = openObject({
+  at: z.number().meta({ description: "Seconds since 1970" }),
+  jobId: z.string(),
+  job: z.string().nullable(),
+  when: z.enum(["before", "after"]),
+  bytes: bySide,
+  runs: bySide.meta({
+    description: "As far as the history tells: before a job those after it and those it moved",
+  }),
+});
+export type HistoryPoint = z.infer<typeof historyPointSchema>;
+
+const nullableText = z.string().nullable();
+const pastMigrationSchema = openObject({
+  at: z.number().meta({ description: "Seconds since 1970, at its end" }),
+  jobId: z.string(),
+  kind: nullableText.meta({ description: "migration or takeover" }),
+  outcome: nullableText,
+  from: nullableText,
+  to: nullableText,
+  fromHost: nullableText,
+  toHost: nullableText,
+  requestedBy: nullableText,
+  reason: nullableText,
+});
+export type PastMigration = z.infer<typeof pastMigrationSchema>;
+
+export const historySchema = openObject({
+  history: z.array(historyLineSchema).meta({
+    description: "The last lines, oldest first, at most 500; `cut: true` marks a long one that is cut",
+  }),
+  points: z.array(historyPointSchema).meta({
+    description: "Sizes and runs from before the first job on, oldest first; of many jobs some",
+  }),
+  migrations: z.array(pastMigrationSchema).meta({ description: "The last migrations, oldest first" }),
+  jobs: openObject({
+    read: z.number().meta({ description: "Lines that were read" }),
+    shown: z.number().meta({ description: "Jobs in `points`" }),
+    complete: z.boolean().meta({ description: "False if the history is too long to be read whole" }),
+  }),
+  now: openObject({ at: z.number(), bytes: bySide }),
+}).meta({ id: "History" });
+export type AreaHistory = z.infer<typeof historySchema>;
 
 const checkSchema = openObject({
   /** Stable; programs match on it. */

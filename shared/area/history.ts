@@ -45,6 +45,28 @@ export function readHistory(area: Area, { limit }: { limit: number }): HistoryLi
   });
 }
 
+/** Visits lines, last first, until `visit` returns false. @param visit gets the bytes of the line, too */
+export function scanHistory(area: Area, visit: (line: HistoryLine, bytes: number) => boolean): void {
+  withHistory(area, undefined, (fd) => {
+    for (const bytes of linesFromEnd(fd)) {
+      const line = parseLine(bytes);
+      if (line !== undefined && !visit(line, bytes.length)) return;
+    }
+  });
+}
+
+/** Returns the first line that can be read near the beginning. */
+export function firstInHistory(area: Area): HistoryLine | undefined {
+  return withHistory(area, undefined, (fd) => {
+    const piece = readFrom(fd, 0, Math.min(fstatSync(fd).size, 4 * pieceBytes));
+    for (const text of piece.toString("utf8").split("\n")) {
+      const line = parseLine(Buffer.from(text));
+      if (line !== undefined) return line;
+    }
+    return undefined;
+  });
+}
+
 export function jobsInHistory(area: Area, jobIds: readonly string[]): Set<string> {
   return jobIds.length === 0 ? new Set() : withHistory(area, new Set(), (fd) => findJobs(fd, jobIds));
 }

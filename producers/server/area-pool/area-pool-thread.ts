@@ -1,17 +1,16 @@
 // The thread in which the server reads areas. Started by area-pool.ts, never imported.
 import { openAllowedArea } from "../../../shared/area/area.ts";
-import { readHistory } from "../../../shared/area/history.ts";
-import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { findAreas } from "../../areas/find-areas.ts";
 import { type AreaMeasure, measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
 import { areaStatus } from "../../areas/status.ts";
+import { areaHistory } from "../../browse/area-history.ts";
 import { browseRun } from "../../browse/browse-run.ts";
 import { browseRuns } from "../../browse/browse-runs.ts";
 import { browseTest, browseTests } from "../../browse/browse-tests.ts";
-import type { AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
+import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
@@ -21,7 +20,6 @@ import { LastingSession } from "../../jobs/session.ts";
 import type {
   AreaPoolAnswer,
   EnqueueTask,
-  HistoryTask,
   LocatedArea,
   RunsTask,
   RunTask,
@@ -66,8 +64,8 @@ export function measure({ settings }: { settings: Settings }): Promise<AreaPoolA
   return answer(() => measureAreas(settings, process.env, oldestRuns));
 }
 
-export function history({ settings, area, limit }: HistoryTask): Promise<AreaPoolAnswer<HistoryLine[]>> {
-  return answer(() => readHistory(openAllowedArea(area, settings, process.env), { limit }));
+export function history({ settings, area }: StatusTask): Promise<AreaPoolAnswer<AreaHistory>> {
+  return answer(() => areaHistory(openAllowedArea(area, settings, process.env)));
 }
 
 /** Runs the doctor's checks, without a repair. */

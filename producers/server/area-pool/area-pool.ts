@@ -1,5 +1,4 @@
 import { Tinypool } from "tinypool";
-import type { HistoryLine } from "../../../shared/contract/area-facts.ts";
 import type { ErrorDocument } from "../../../shared/error-document.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { builtFile } from "../../../shared/process.ts";
@@ -7,7 +6,7 @@ import type { Settings } from "../../../shared/settings/settings.ts";
 import type { AreaMeasure } from "../../areas/measure-areas.ts";
 import type { BrowseRequest } from "../../browse/browse-runs.ts";
 import type { TestRequest, TestsRequest } from "../../browse/browse-tests.ts";
-import type { AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
+import type { AreaHistory, AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { ReadFiles } from "../../full-db/locate.ts";
@@ -24,10 +23,6 @@ export interface StatusTask {
 export interface LocatedArea {
   area: string;
   files: ReadFiles;
-}
-
-export interface HistoryTask extends StatusTask {
-  limit: number;
 }
 
 export interface RunsTask extends StatusTask {
@@ -104,9 +99,9 @@ export class AreaPool {
     return this.#run<AreaStatus>(this.#quick, "status", { area });
   }
 
-  /** Returns the last `limit` lines of an area's history, oldest first. @throws {JobsError} as `status` */
-  history(area: string, limit: number): Promise<HistoryLine[]> {
-    return this.#run<HistoryLine[]>(this.#quick, "history", { area, limit });
+  /** @throws {JobsError} as `status` */
+  history(area: string): Promise<AreaHistory> {
+    return this.#run<AreaHistory>(this.#quick, "history", { area });
   }
 
   /** Returns the files that a query of the area reads. @throws {JobsError} as `locateFiles` */

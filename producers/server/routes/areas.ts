@@ -12,9 +12,6 @@ import { addAreaRoute } from "./area-route.ts";
 import { problems } from "./jobs.ts";
 import type { ServerContext } from "./server-context.ts";
 
-/** Maximum number of history lines. */
-const historyShown = 500;
-
 /** `/api/v1/areas/:areaId…`, and the same by path. */
 export const areaRoutes =
   (context: ServerContext): FastifyPluginAsyncZod =>
@@ -34,9 +31,9 @@ export const areaRoutes =
     });
     addAreaRoute(app, context, {
       suffix: "/history",
-      summary: `The last ${historyShown} jobs of an area, oldest first`,
+      summary: "The last jobs of an area, sizes and runs from before the first one on, and migrations",
       schema: historySchema,
-      read: async (path) => ({ history: await areaPool.history(path, historyShown) }),
+      read: async (path) => await areaPool.history(path),
     });
     addAreaRoute(app, context, {
       suffix: "/doctor",
