@@ -1,4 +1,3 @@
-import { statSync } from "node:fs";
 import type { Area } from "../../shared/area/area.ts";
 import { targetKeys } from "../../shared/area/config/config.ts";
 import { readPolicies } from "../../shared/area/config/policies.ts";
@@ -7,37 +6,17 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { movableRuns, type RunRequest } from "./movable-runs.ts";
 import { openReadonly } from "./open-readonly.ts";
+import { Reread } from "./reread.ts";
 
-/** The value read from one megatest.db, with the file's time and size then. */
-interface Known {
-  readAt: number;
-  changedAt: number;
-  bytes: number;
-  oldest: number | null;
-}
-
-/** Minimum ms between reads of a changed and of an unchanged database. */
-const rereadMs = 5 * 60_000;
-const rereadUnchangedMs = 60 * 60_000;
-
-/** Caches what it reads, because every scrape asks for all areas. */
 export class OldestRuns {
-  readonly #known = new Map<string, Known>();
+  readonly #known = new Reread<number | null>();
 
   /**
-   * Returns when the oldest run that could leave began (`readOldest`), possibly from the cache; null also if the
+   * Returns when the oldest run that could leave began (`readOldest`), possibly from a cache; null also if the
    * database cannot be read now.
    */
   of(area: Area, now = Date.now()): number | null {
-    const { mtimeMs: changedAt, size: bytes } = statSync(area.megatestDb);
-    const known = this.#known.get(area.path);
-    if (known !== undefined) {
-      const unchanged = known.changedAt === changedAt && known.bytes === bytes;
-      if (now - known.readAt < (unchanged ? rereadUnchangedMs : rereadMs)) return known.oldest;
-    }
-    const oldest = readOrNull(area, now);
-    this.#known.set(area.path, { readAt: now, changedAt, bytes, oldest });
-    return oldest;
+    return this.#known.of(area.path, [area.megatestDb], () => readOrNull(area, now), now);
   }
 }
 

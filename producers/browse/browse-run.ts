@@ -1,8 +1,9 @@
 import type { RunDetail } from "../contract/runs.ts";
-import { BoundedList, beginningOf, RowReader, startOf } from "./bounded.ts";
+import { BoundedList, beginningOf } from "./bounded.ts";
 import { browsedRun } from "./browse-runs.ts";
 import { findRun, shownTests } from "./browse-tests.ts";
 import { idChunks, type OpenedRuns, type Reading, readAll, withRuns } from "./reading.ts";
+import { RowReader, startOf } from "./row-reader.ts";
 
 /** Maximum groups of tests in the answer. */
 const mostGroups = 100;

@@ -4,8 +4,9 @@ import { quoteName } from "../../shared/sqlite/connection.ts";
 import { shownId } from "../../shared/sqlite/run-id.ts";
 import type { BrowsedRun, RunsPage, SideName } from "../contract/runs.ts";
 import type { Value } from "../full-db/parameters.ts";
-import { BoundedList, RowReader, secondsOrZero, startOf } from "./bounded.ts";
+import { BoundedList } from "./bounded.ts";
 import { columnsOf, idChunks, type OpenedRuns, type Reading, readAll, withRuns } from "./reading.ts";
+import { RowReader, secondsOrZero, startOf } from "./row-reader.ts";
 
 /** Selects runs that match all members. Patterns are Megatest's. */
 export interface BrowseRequest extends Omit<RunSelectors, "runId"> {
@@ -72,7 +73,10 @@ interface Matching {
 }
 
 /** SQL: the runs of a range of ids (two parameters) that match, as `r`. */
-function matching({ db, keys }: OpenedRuns, request: BrowseRequest): Matching {
+function matching(
+  { db, keys }: Pick<OpenedRuns, "db" | "keys">,
+  request: Omit<BrowseRequest, "limit">,
+): Matching {
   const { sql, parameters } = matchRun(keys, request);
   const terms = ["r.id BETWEEN ? AND ?", "coalesce(r.state, '') <> 'deleted'", sql];
   const values: Value[] = [...parameters];
@@ -116,7 +120,11 @@ function newestFirst(a: Place, b: Place): number {
   return a[1] < b[1] ? 1 : a[1] > b[1] ? -1 : 0;
 }
 
-function countRuns(opened: OpenedRuns, request: BrowseRequest): Record<SideName, number> {
+/** Counts the runs that match, by the database in which they count. */
+export function countRuns(
+  opened: Pick<OpenedRuns, "db" | "keys">,
+  request: Omit<BrowseRequest, "limit">,
+): Record<SideName, number> {
   const { sql, parameters } = matching(opened, request);
   const completed = opened.db.rule?.isCompleted("r.id") ?? "0";
   const statement = `SELECT count(*) AS runs, coalesce(sum(${completed}), 0) AS moved FROM runs AS r WHERE ${sql}`;

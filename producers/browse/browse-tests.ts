@@ -6,7 +6,7 @@ import { idAfter } from "../../shared/sqlite/ids.ts";
 import { isIdText, lowestId, shownId } from "../../shared/sqlite/run-id.ts";
 import type { BrowsedData, BrowsedStep, BrowsedTest, TestDetail, TestsPage } from "../contract/runs.ts";
 import type { Value } from "../full-db/parameters.ts";
-import { BoundedList, RowReader, secondsOrZero, startOf } from "./bounded.ts";
+import { BoundedList } from "./bounded.ts";
 import { browsedRun, runRowReader } from "./browse-runs.ts";
 import {
   columnsOf,
@@ -18,6 +18,7 @@ import {
   readAll,
   withRuns,
 } from "./reading.ts";
+import { RowReader, secondsOrZero, startOf } from "./row-reader.ts";
 
 /** Megatest does not show other tests. */
 export const shownTests = "coalesce(r.state, '') <> 'DELETED'";

@@ -17,7 +17,9 @@ import { addOverview } from "./routes/overview.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
 import { queryRoutes } from "./routes/query.ts";
 import { runRoutes } from "./routes/runs.ts";
+import { searchRoute } from "./routes/search.ts";
 import type { ServerContext } from "./routes/server-context.ts";
+import { totalsRoute } from "./routes/totals.ts";
 import type { AccessToken } from "./tokens.ts";
 
 /** Maximum bytes of a body; a job with 100,000 run ids fits. */
@@ -85,6 +87,8 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(areaRoutes(context), { prefix: "/api/v1" });
   await app.register(runRoutes(context), { prefix: "/api/v1" });
   await app.register(queryRoutes(context), { prefix: "/api/v1" });
+  await app.register(totalsRoute(context), { prefix: "/api/v1" });
+  await app.register(searchRoute(context), { prefix: "/api/v1" });
   await app.register(eventRoute(context), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));

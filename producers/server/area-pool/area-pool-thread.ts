@@ -3,16 +3,19 @@ import { openAllowedArea } from "../../../shared/area/area.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { findAreas } from "../../areas/find-areas.ts";
-import { type AreaMeasure, measureAreas } from "../../areas/measure-areas.ts";
+import { measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
 import { areaStatus } from "../../areas/status.ts";
 import { areaHistory } from "../../browse/area-history.ts";
+import { AreaTotals } from "../../browse/area-totals.ts";
 import { browseRun } from "../../browse/browse-run.ts";
 import { browseRuns } from "../../browse/browse-runs.ts";
 import { browseTest, browseTests } from "../../browse/browse-tests.ts";
+import { searchRuns } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
+import type { Search } from "../../contract/totals.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
 import { locateFiles } from "../../full-db/locate.ts";
 import { requestJob } from "../../jobs/request-job.ts";
@@ -21,15 +24,19 @@ import type {
   AreaPoolAnswer,
   EnqueueTask,
   LocatedArea,
+  MeasuredArea,
   RunsTask,
   RunTask,
+  SearchTask,
   StatusTask,
   TestsTask,
   TestTask,
 } from "./area-pool.ts";
 
 let lasting: LastingSession | undefined;
+/** Used by one thread alone, so that no area is read twice. */
 const oldestRuns = new OldestRuns();
+const totals = new AreaTotals();
 
 /** Returns this thread's only connection for enqueuing. */
 function session(settings: Settings): LastingSession {
@@ -60,8 +67,15 @@ export function find({ settings }: { settings: Settings }): Promise<AreaPoolAnsw
   return answer(() => findAreas(settings, process.env));
 }
 
-export function measure({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<AreaMeasure[]>> {
-  return answer(() => measureAreas(settings, process.env, oldestRuns));
+export function measure({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<MeasuredArea[]>> {
+  return answer(() => {
+    const measures = measureAreas(settings, process.env, oldestRuns);
+    const found = totals.read(measures, settings, process.env);
+    return measures.map((area) => ({
+      ...area,
+      ...(found.get(area.area) ?? { runs: null, savedBytes: null }),
+    }));
+  });
 }
 
 export function history({ settings, area }: StatusTask): Promise<AreaPoolAnswer<AreaHistory>> {
@@ -96,4 +110,11 @@ export function tests({ settings, area, runId, request }: TestsTask): Promise<Ar
 
 export function test(task: TestTask): Promise<AreaPoolAnswer<TestDetail>> {
   return answer(() => browseTest(task.area, task, task.request, reading(task.settings)));
+}
+
+export function search({
+  settings,
+  request,
+}: SearchTask): Promise<AreaPoolAnswer<NonNullable<Search["runs"]>>> {
+  return answer(() => searchRuns(request, reading(settings)));
 }

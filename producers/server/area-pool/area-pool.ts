@@ -4,11 +4,14 @@ import { JobsError } from "../../../shared/errors.ts";
 import { builtFile } from "../../../shared/process.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import type { AreaMeasure } from "../../areas/measure-areas.ts";
+import type { AreaTotal } from "../../browse/area-totals.ts";
 import type { BrowseRequest } from "../../browse/browse-runs.ts";
 import type { TestRequest, TestsRequest } from "../../browse/browse-tests.ts";
+import type { RunSearch } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
+import type { Search } from "../../contract/totals.ts";
 import type { ReadFiles } from "../../full-db/locate.ts";
 import type { JobRequest } from "../../jobs/request-job.ts";
 
@@ -19,6 +22,8 @@ export interface StatusTask {
   settings: Settings;
   area: string;
 }
+
+export type MeasuredArea = AreaMeasure & AreaTotal;
 
 export interface LocatedArea {
   area: string;
@@ -40,6 +45,11 @@ export interface TestsTask extends RunTask {
 export interface TestTask extends RunTask {
   testId: string;
   request: TestRequest;
+}
+
+export interface SearchTask {
+  settings: Settings;
+  request: RunSearch;
 }
 
 export interface EnqueueTask {
@@ -76,16 +86,19 @@ export class AreaPool {
   readonly #quick: LimitedPool;
   /** Scans and diagnoses; separate, so that they do not delay quick requests. */
   readonly #slow: LimitedPool;
+  /** Measures of all areas: one thread, which remembers what it read. */
+  readonly #measuring: LimitedPool;
   /** Reads of runs; separate, because a large area takes long. */
   readonly #runs: LimitedPool;
   #found: Remembered<FoundAreas> | undefined;
-  #measured: Remembered<AreaMeasure[]> | undefined;
+  #measured: Remembered<MeasuredArea[]> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
     this.#quick = { pool: threads(4), patience: 20_000 };
     this.#slow = { pool: threads(2), patience: 60_000 };
+    this.#measuring = { pool: threads(1), patience: 60_000 };
     this.#runs = { pool: threads(2), patience: 20_000 };
   }
 
@@ -129,6 +142,10 @@ export class AreaPool {
     return this.#run<TestDetail>(this.#runs, "test", { area, ...ids, request });
   }
 
+  searchRuns(request: RunSearch): Promise<NonNullable<Search["runs"]>> {
+    return this.#run<NonNullable<Search["runs"]>>(this.#runs, "search", { request });
+  }
+
   /** Returns the doctor's checks of an area, at most 60 s old. @throws {JobsError} as `status` */
   diagnosis(area: string): Promise<Diagnosis> {
     const known = this.#diagnoses.get(area);
@@ -147,10 +164,11 @@ export class AreaPool {
     return this.#found.answer;
   }
 
-  /** Returns sizes and last jobs of all areas; at most 30 s old. */
-  measures(): Promise<AreaMeasure[]> {
+  /** Returns sizes, runs and last jobs of all areas; at most 30 s old. */
+  measures(): Promise<MeasuredArea[]> {
     if (this.#measured === undefined || isOld(this.#measured, measuredFor)) {
-      this.#measured = { at: performance.now(), answer: this.#run<AreaMeasure[]>(this.#slow, "measure", {}) };
+      const answer = this.#run<MeasuredArea[]>(this.#measuring, "measure", {});
+      this.#measured = { at: performance.now(), answer };
     }
     return this.#measured.answer;
   }
@@ -163,7 +181,9 @@ export class AreaPool {
 
   /** Terminates the threads and their tasks. */
   async close(): Promise<void> {
-    await Promise.all([this.#quick, this.#slow, this.#runs].map(({ pool }) => pool.destroy()));
+    await Promise.all(
+      [this.#quick, this.#slow, this.#measuring, this.#runs].map(({ pool }) => pool.destroy()),
+    );
   }
 
   async #run<T>({ pool, patience }: LimitedPool, name: string, task: object): Promise<T> {

@@ -40,7 +40,7 @@ describe("the description of the API", () => {
     expect(Object.keys(body.paths).sort()).toEqual(
       ["", "/history", "/doctor", "/query", ...runs]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
-        .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts"])
+        .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts", "totals", "search"])
         .map((path) => `/api/v1/${path}`)
         .concat("/healthz")
         .sort(),
