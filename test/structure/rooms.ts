@@ -28,6 +28,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["producers/cli/options", "producers/demo"],
     ["producers/server/page", "producers/server/area-pool"],
     ["producers/server/routes"],
+    ["producers/server/routes/area"],
     ["producers/server"],
     ["producers/cli"],
     ["producers/cli/commands/inspect", "producers/cli/commands/jobs"],

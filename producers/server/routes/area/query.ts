@@ -1,16 +1,16 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { JobsError } from "../../../shared/errors.ts";
-import { durationPattern, parseDuration } from "../../../shared/time/duration.ts";
-import { type QueryAnswer, queryAnswerSchema } from "../../contract/runs.ts";
-import { jsonValue, rowsCsv } from "../../format/rows.ts";
-import { type BoundedRows, type RowLimits, readBoundedRows } from "../../query/bounded-query.ts";
-import type { QueryLimits } from "../../query/query-messages.ts";
-import { type RunningQuery, startQuery } from "../../query/start-query.ts";
+import { JobsError } from "../../../../shared/errors.ts";
+import { durationPattern, parseDuration } from "../../../../shared/time/duration.ts";
+import { type QueryAnswer, queryAnswerSchema } from "../../../contract/runs.ts";
+import { jsonValue, rowsCsv } from "../../../format/rows.ts";
+import { type BoundedRows, type RowLimits, readBoundedRows } from "../../../query/bounded-query.ts";
+import type { QueryLimits } from "../../../query/query-messages.ts";
+import { type RunningQuery, startQuery } from "../../../query/start-query.ts";
+import { problems } from "../jobs.ts";
+import type { ServerContext } from "../server-context.ts";
 import { areaId, path, pathOfArea } from "./area-route.ts";
-import { problems } from "./jobs.ts";
-import type { ServerContext } from "./server-context.ts";
 
 /** Milliseconds: a query holds locks for which Megatest's writers wait, so less than on the command line. */
 const usualTime = 10_000;

@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
-import { isIdText } from "../../../shared/sqlite/run-id.ts";
-import { durationPattern, parseDuration } from "../../../shared/time/duration.ts";
+import { isIdText } from "../../../../shared/sqlite/run-id.ts";
+import { durationPattern, parseDuration } from "../../../../shared/time/duration.ts";
 import {
   runDetailSchema,
   runsPageSchema,
   sides,
   testDetailSchema,
   testsPageSchema,
-} from "../../contract/runs.ts";
+} from "../../../contract/runs.ts";
+import type { ServerContext } from "../server-context.ts";
 import { addAreaRoute } from "./area-route.ts";
-import type { ServerContext } from "./server-context.ts";
 
 const pattern = z
   .string()

@@ -1,8 +1,8 @@
 import type { FastifyInstance } from "fastify";
 import { z } from "zod";
-import { JobsError } from "../../../shared/errors.ts";
-import { problems } from "./jobs.ts";
-import type { ServerContext } from "./server-context.ts";
+import { JobsError } from "../../../../shared/errors.ts";
+import { problems } from "../jobs.ts";
+import type { ServerContext } from "../server-context.ts";
 
 export const areaId = z.uuid();
 export const path = z.string().startsWith("/", "must be absolute").max(4096);

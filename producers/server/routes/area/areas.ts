@@ -4,13 +4,13 @@ import {
   diagnosisSchema,
   foundAreasSchema,
   historySchema,
-} from "../../contract/area.ts";
-import { fleetStatusSchema } from "../../contract/fleet.ts";
-import { fleetStatus } from "../../fleet/status.ts";
-import { areaStatusWithJobs, readQueues } from "../../jobs/area-status.ts";
+} from "../../../contract/area.ts";
+import { fleetStatusSchema } from "../../../contract/fleet.ts";
+import { fleetStatus } from "../../../fleet/status.ts";
+import { areaStatusWithJobs, readQueues } from "../../../jobs/area-status.ts";
+import { problems } from "../jobs.ts";
+import type { ServerContext } from "../server-context.ts";
 import { addAreaRoute } from "./area-route.ts";
-import { problems } from "./jobs.ts";
-import type { ServerContext } from "./server-context.ts";
 
 /** `/api/v1/areas/:areaId…`, and the same by path. */
 export const areaRoutes =
