@@ -69,7 +69,7 @@ export interface RowsOf {
 }
 
 /** Maximum rows that a statement reads on each side: Megatest's writers wait for it. */
-const chunk = 2000;
+const chunk = 1000;
 
 /**
  * Yields ranges of ids that together have all rows from `from` on. They only divide the work; which rows of a range

@@ -35,12 +35,13 @@ export const searchRoute =
   };
 
 async function search({ session, ask, areaPool }: ServerContext, text: string): Promise<Search> {
-  const usable = areaPool.areas().then(({ areas }) => areas.filter(({ problem }) => problem === null));
+  const all = areaPool.areas().then(({ areas }) => areas);
+  const usable = all.then((areas) => areas.filter(({ problem }) => problem === null));
   const [areas, jobs, runs] = await Promise.all([
-    orNull(usable.then((all) => matchingAreas(all, text))),
+    orNull(all.then((areas) => matchingAreas(areas, text))),
     orNull(ask(() => searchJobs(session, text, most)).then(boundedJobs)),
     orNull(
-      usable.then((all) => areaPool.searchRuns({ areas: all, text, limit: most, milliseconds: searchTime })),
+      usable.then((areas) => areaPool.searchRuns({ areas, text, limit: most, milliseconds: searchTime })),
     ),
   ]);
   return { areas, jobs, runs };

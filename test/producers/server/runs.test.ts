@@ -207,6 +207,7 @@ describe("runs over HTTP", () => {
       ["/runs", { where: "ref" }],
       ["/runs", { since: "yesterday" }],
       ["/runs", { runname: "%,".repeat(60) }],
+      ["/runs", { target: "x".repeat(301) }],
       ["/runs", { order: "id" }],
       ["/runs/1.5", {}],
       ["/runs/9223372036854775808", {}],

@@ -1,3 +1,4 @@
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Search, searchSchema } from "../../../producers/contract/totals.ts";
@@ -64,6 +65,12 @@ describe("a search over HTTP", () => {
       alpha.directory,
       beta.directory,
     ]);
+    // One that cannot be used is found, too.
+    const broken = join(served.stage.root, "broken-area");
+    mkdirSync(broken);
+    writeFileSync(join(broken, "megatest.config"), "");
+    symlinkSync("/etc/passwd", join(broken, "megatest.db"));
+    await waitFor("the broken area", async () => (await search("broken-area")).areas?.list.length === 1);
     const prefix = jobId.slice(0, 12);
     expect((await search(prefix)).jobs).toEqual({
       list: [{ jobId, host: "hosta", job: "reduce", area: alpha.directory, state: "waiting" }],
