@@ -1,5 +1,5 @@
 import { createHash, timingSafeEqual } from "node:crypto";
-import { lstatSync, readFileSync } from "node:fs";
+import { lstatSync, readFileSync, type Stats } from "node:fs";
 import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import { currentUser } from "../../shared/process.ts";
@@ -54,13 +54,20 @@ export function readTokens({ token, tokensFile }: Pick<Settings, "token" | "toke
   return tokensFile === undefined ? own : [...own, ...readFile(tokensFile, own)];
 }
 
+/** Returns true for a file that only its owner can read; or, if that is root, the server's own group. */
+function isPrivate({ uid, gid, mode }: Stats): boolean {
+  if ((mode & 0o077) === 0) return true;
+  const isOfServer = [process.getegid?.(), ...(process.getgroups?.() ?? [])].includes(gid);
+  return uid === 0 && isOfServer && (mode & 0o037) === 0;
+}
+
 function readFile(file: string, own: readonly AccessToken[]): AccessToken[] {
   const wrong = (problem: string, hint: string) =>
     new JobsError("bad-settings", `MTJOBS_TOKENS_FILE: ${file} ${problem}`, { hint });
   const path = isLink(file) ? followed(file, wrong) : file;
   const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat?.isFile() !== true) throw wrong("is not a regular file", "give the path of a JSON file");
-  if ((stat.mode & 0o077) !== 0) throw wrong("can be read by other users", `chmod 600 ${path}`);
+  if (!isPrivate(stat)) throw wrong("can be read by other users", `chmod 600 ${path}`);
   if (![0, currentUser().uid].includes(stat.uid))
     throw wrong("belongs to another user", "it must belong to the user of the server, or to root");
   const parsed = fileSchema.safeParse(parseJson(path, wrong));

@@ -152,10 +152,25 @@ describe("tokens of a file", () => {
     await expectRefused(plain, `${directory} belongs to another user`);
   });
 
+  it.runIf(isRoot)("may be root's file, and readable by the server's group alone", async () => {
+    const file = tokensFile();
+    const [own = 0] = process.getgroups?.() ?? [];
+    chmodSync(file, 0o440);
+    chownSync(file, 0, own);
+    await withServer({ MTJOBS_TOKENS_FILE: file }, async ({ url }) => {
+      expect((await ask(`${url}/api/v1/jobs`, { headers: as("grafana") })).status).toBe(200);
+    });
+    chownSync(file, 0, nobody);
+    await expectRefused(file, "can be read by other users");
+    chownSync(file, 0, own);
+    chmodSync(file, 0o660);
+    await expectRefused(file, "can be read by other users");
+  });
+
   it("keep the server from starting if others may read them", () =>
     onQueue(async (stage) => {
       const file = tokensFile();
-      chmodSync(file, 0o640);
+      chmodSync(file, 0o644);
       const env = { ...serverEnv(stage), MTJOBS_TOKENS_FILE: file };
       const { code, stderr } = await runCommand(["serve", "--listen", "127.0.0.1:0"], { env });
       expect([code, stderr]).toEqual([2, expect.stringContaining(`chmod 600 ${file}`)]);
