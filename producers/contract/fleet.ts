@@ -8,6 +8,7 @@ import {
 } from "../../shared/contract/queue-records.ts";
 import { openObject } from "../../shared/document-schema.ts";
 import type { JobView } from "./job.ts";
+import { roles } from "./roles.ts";
 
 // The documents about hosts, as commands print, the library returns and the server sends them.
 
@@ -52,6 +53,14 @@ export interface FleetEvent {
   /** Unfinished jobs. */
   jobs: Omit<JobView, "data">[];
 }
+
+export const whoAmISchema = openObject({
+  user: z.string().meta({ description: "As the history names the caller" }),
+  token: z.string().nullable().meta({ description: "The token's name; null if the server has none" }),
+  role: z.enum(roles),
+  boardWrite: z.boolean().meta({ description: "Whether the caller may change queues on the board" }),
+}).meta({ id: "WhoAmI" });
+export type WhoAmI = z.infer<typeof whoAmISchema>;
 
 export const healthSchema = openObject({
   ok: z.boolean(),

@@ -62,6 +62,37 @@ export type JobReport = z.infer<typeof jobReportSchema>;
 
 export const jobsSchema = openObject({ jobs: z.array(jobViewSchema) }).meta({ id: "Jobs" });
 
+/** A job for a list: without its data and result, which may name 100,000 runs. */
+export const jobSummarySchema = openObject({
+  ...jobViewSchema.omit({ data: true, result: true, error: true }).shape,
+  dryRun: z.boolean(),
+  step: z.string().nullable().meta({ description: "Which step of a migration it is" }),
+  /** Once it has completed; null for a migration. */
+  movedRuns: z.number().nullable().meta({ description: "Runs moved; of a dry run, those that would be" }),
+  outcome: z.string().nullable().meta({ description: "How a migration ended" }),
+  warnings: z.int().meta({ description: "Number of warnings in its result" }),
+  error: errorSchema.pick({ code: true, message: true }).optional(),
+}).meta({ id: "JobSummary" });
+export type JobSummary = z.infer<typeof jobSummarySchema>;
+
+export const jobSummariesSchema = openObject({ jobs: z.array(jobSummarySchema) }).meta({
+  id: "JobSummaries",
+});
+
+/** What following a job shows between two polls. */
+export const followedJobSchema = openObject({
+  ...jobViewSchema.pick({ jobId: true, host: true, state: true, startedAt: true, finishedAt: true }).shape,
+  progress: progressSchema.nullable(),
+  log: z.array(z.string()).meta({ description: "The lines of its log after the first `from`" }),
+  /** For the next request. */
+  from: z.int().meta({ description: "Lines of its log, including these" }),
+  /** null: its worker has not said why, or it does not wait. */
+  waitsFor: errorSchema.nullable().meta({ description: "Why its worker delayed it" }),
+  served: z.boolean().meta({ description: "Whether the host's worker is alive" }),
+  resultText: z.string().nullable().meta({ description: "Its result in words, as `mtjobs job` prints it" }),
+}).meta({ id: "FollowedJob" });
+export type FollowedJob = z.infer<typeof followedJobSchema>;
+
 export const cancelledSchema = openObject({
   jobId: z.string(),
   host: z.string(),

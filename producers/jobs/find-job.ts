@@ -1,8 +1,10 @@
 import type { Job } from "bullmq";
 import { JobsError } from "../../shared/errors.ts";
 import { requestCancel } from "../../shared/queue/cancel.ts";
+import { readDeferral } from "../../shared/queue/deferrals.ts";
+import { listHosts } from "../../shared/queue/hosts.ts";
 import { isNumber } from "../../shared/queue/names.ts";
-import type { Cancelled, JobReport } from "../contract/job.ts";
+import type { Cancelled, FollowedJob, JobReport, JobView } from "../contract/job.ts";
 import type { QueueState } from "../contract/job-states.ts";
 import { forwardedTo, viewJob } from "./job-view.ts";
 import { knownHosts } from "./list-jobs.ts";
@@ -60,14 +62,46 @@ async function jobOf(session: Session, host: string, jobId: string): Promise<Fou
 /** Returns a job with its log. @throws {JobsError} `unknown-job` */
 export async function reportJob(session: Session, jobId: string, at?: string): Promise<JobReport> {
   const { host, job } = await findJob(session, jobId, at);
-  const state = (await job.getState()) as QueueState | "unknown";
-  if (state === "unknown") {
-    throw new JobsError("unknown-job", `job ${jobId} has just been removed`);
-  }
+  const state = await stateOf(job);
   // Read again: the job may have ended between the two calls, and `job` would lack its result.
   const fresh = (await session.queue(host).getJob(jobId)) ?? job;
   const { logs } = await session.queue(host).getJobLogs(jobId);
   return { ...viewJob(host, fresh, state), log: logs };
+}
+
+/** A job at one moment of being followed. */
+export interface JobMoment extends Pick<FollowedJob, "log" | "from" | "waitsFor" | "served"> {
+  view: JobView;
+}
+
+/** Returns a job with the lines of its log after the first `from`. @throws {JobsError} as `reportJob` */
+export async function peekJob(
+  session: Session,
+  jobId: string,
+  { from, host: at }: { from: number; host?: string | undefined },
+): Promise<JobMoment> {
+  const { redis, settings } = session;
+  const { host, job } = await findJob(session, jobId, at);
+  const state = await stateOf(job);
+  const fresh = (await session.queue(host).getJob(jobId)) ?? job;
+  const { logs, count } = await session.queue(host).getJobLogs(jobId, from);
+  const view = viewJob(host, fresh, state);
+  const waitsFor =
+    view.state === "delayed" ? await readDeferral(redis, settings.prefix, { host, jobId }) : undefined;
+  const hosts = await listHosts(redis, settings.prefix);
+  return {
+    view,
+    log: logs,
+    from: count,
+    waitsFor: waitsFor?.toDocument() ?? null,
+    served: hosts.some((record) => record.host === host && record.alive),
+  };
+}
+
+async function stateOf(job: Job): Promise<QueueState> {
+  const state = (await job.getState()) as QueueState | "unknown";
+  if (state !== "unknown") return state;
+  throw new JobsError("unknown-job", `job ${job.id} has just been removed`);
 }
 
 /**

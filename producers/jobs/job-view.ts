@@ -1,18 +1,19 @@
 import type { Job } from "bullmq";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
-import type { Progress } from "../../shared/contract/move-result.ts";
+import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
 import { startedOn } from "../../shared/queue/started-on.ts";
-import type { JobResult, JobView } from "../contract/job.ts";
+import type { JobResult, JobSummary, JobView } from "../contract/job.ts";
 import type { QueueState } from "../contract/job-states.ts";
 
 function iso(milliseconds: number | undefined): string | null {
   return milliseconds === undefined ? null : new Date(milliseconds).toISOString();
 }
 
-function textOf(data: unknown, key: string): string | null {
+/** Returns a member of a job's data if it is a text; any tool may have written the data. */
+export function textOf(data: unknown, key: string): string | null {
   const value =
     typeof data === "object" && data !== null ? (data as Record<string, unknown>)[key] : undefined;
   return typeof value === "string" ? value : null;
@@ -59,6 +60,24 @@ export function viewJob(host: string, job: Job, state: QueueState): JobView {
   const forwarded = forwardedTo(job.returnvalue);
   if (forwarded !== undefined) return { ...view, state: "forwarded", forwarded };
   return { ...view, result: job.returnvalue as JobResult };
+}
+
+/** Returns what a list shows of a job. */
+export function summarizeJob({ data, result, error, ...view }: JobView): JobSummary {
+  const { dryRun } = (typeof data === "object" && data !== null ? data : {}) as Record<string, unknown>;
+  const migration = isMigrateResult(result) ? result : undefined;
+  // Other tools may have stored something else as the result.
+  const movedRuns: unknown =
+    migration === undefined ? (result as Partial<MoveResult>)?.moved?.runs : undefined;
+  return {
+    ...view,
+    dryRun: dryRun === true,
+    step: textOf(data, "step"),
+    movedRuns: typeof movedRuns === "number" ? movedRuns : null,
+    outcome: migration?.outcome ?? null,
+    warnings: Array.isArray(result?.warnings) ? result.warnings.length : 0,
+    ...(error === undefined ? {} : { error: { code: error.code, message: error.message } }),
+  };
 }
 
 /**

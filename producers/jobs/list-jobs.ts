@@ -4,7 +4,7 @@ import { listHosts } from "../../shared/queue/hosts.ts";
 import { queueName, redisKey, stepName } from "../../shared/queue/names.ts";
 import type { JobView } from "../contract/job.ts";
 import { type JobState, jobStates, type QueueState, queueStates } from "../contract/job-states.ts";
-import { viewJob } from "./job-view.ts";
+import { textOf, viewJob } from "./job-view.ts";
 import type { Session } from "./session.ts";
 
 export interface JobFilter {
@@ -14,6 +14,14 @@ export interface JobFilter {
   states?: readonly JobState[] | undefined;
   /** Only jobs on the area with this path, as it was requested. */
   area?: string | undefined;
+  /** Only this kind, such as `reduce`. */
+  job?: string | undefined;
+  /** Only jobs whose requester's name contains this text. */
+  by?: string | undefined;
+  /** Only jobs whose id or area's path contains this text. */
+  text?: string | undefined;
+  /** Only steps of the migration with this job id. */
+  migration?: string | undefined;
   /** Also the steps that workers request of each other. */
   all?: boolean | undefined;
   /** The maximum number of jobs, newest first; undefined: 500 of each state and queue. */
@@ -75,10 +83,20 @@ async function readList(
   return views;
 }
 
-function passes(view: JobView, { states, area, all }: JobFilter): boolean {
-  if (all !== true && view.job === stepName) return false;
+function passes(view: JobView, filter: JobFilter): boolean {
+  const { states, area, all, job, by, text, migration } = filter;
+  const wantsSteps = all === true || job === stepName || migration !== undefined;
+  if (view.job === stepName && !wantsSteps) return false;
   if (area !== undefined && view.area !== area) return false;
+  if (job !== undefined && view.job !== job) return false;
+  if (migration !== undefined && textOf(view.data, "migration") !== migration) return false;
+  if (by !== undefined && !contains(view.requestedBy, by)) return false;
+  if (text !== undefined && !contains(view.area, text) && !contains(view.jobId, text)) return false;
   return states === undefined || states.includes(view.state);
+}
+
+function contains(whole: string | null, part: string): boolean {
+  return whole?.toLowerCase().includes(part.toLowerCase()) === true;
 }
 
 /** Each job once: one that changes its list while the lists are read is found in both. If it has ended, that is shown. */

@@ -2,8 +2,8 @@ import { isIPv6 } from "node:net";
 import type { FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { RateLimiterMemory, RateLimiterRes } from "rate-limiter-flexible";
 import { isLoopback } from "../cli/options/listen-address.ts";
+import { isReading, mayUse, type Role } from "../contract/roles.ts";
 import { plainProblem, sendProblem } from "./routes/problems.ts";
-import { isReading, mayUse, type Role } from "./routes/roles.ts";
 import { type AccessToken, findToken } from "./tokens.ts";
 
 declare module "fastify" {

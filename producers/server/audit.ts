@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { isReading } from "./routes/roles.ts";
+import { isReading } from "../contract/roles.ts";
 
 /** Maximum characters of a value: an area's path may have 4096, a body a million. */
 const longest = 4096;

@@ -20,6 +20,7 @@ import { answerWithProblems, plainProblem } from "./routes/problems.ts";
 import { searchRoute } from "./routes/search.ts";
 import type { ServerContext } from "./routes/server-context.ts";
 import { totalsRoute } from "./routes/totals.ts";
+import { whoAmIRoute } from "./routes/whoami.ts";
 import type { AccessToken } from "./tokens.ts";
 
 /** Maximum bytes of a body; a job with 100,000 run ids fits. */
@@ -90,6 +91,7 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(totalsRoute(context), { prefix: "/api/v1" });
   await app.register(searchRoute(context), { prefix: "/api/v1" });
   await app.register(eventRoute(context), { prefix: "/api/v1" });
+  await app.register(whoAmIRoute(options.boardWrite), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));
   await addOverview(app, basePath);

@@ -4,7 +4,7 @@ import { z } from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import { currentUser } from "../../shared/process.ts";
 import { isUnexpanded, type Settings } from "../../shared/settings/settings.ts";
-import { type Role, roles } from "./routes/roles.ts";
+import { type Role, roles } from "../contract/roles.ts";
 import { trustedTarget } from "./trusted-target.ts";
 
 /** A token of the server, without its text. */

@@ -55,6 +55,21 @@ describe("jobs", () => {
       expect((await run(stage, "jobs", "--area", "/nowhere")).stdout).toBe("no jobs on /nowhere\n");
     }));
 
+  it("filters by kind and by requester, and shows internal steps if that kind is named", () =>
+    onQueue(async (stage) => {
+      const add = (name: string, jobId: string, requestedBy: string, timestamp: number) =>
+        stage.add("hosta", name, { v: 1, area: "/areas/a1", requestedBy }, { jobId, timestamp });
+      await add("reduce", "reduce-1", "ann@hosta", 1000);
+      await add("restore", "restore-1", "joanna@hostb", 2000);
+      await add("migrate-step", "check-1", "bob@hosta", 3000);
+      const ids = async (...args: string[]) => (await jobsOf(stage, ...args)).map(({ jobId }) => jobId);
+      expect(await ids("--job", "restore")).toEqual(["restore-1"]);
+      expect(await ids("--by", "Ann")).toEqual(["restore-1", "reduce-1"]);
+      expect(await ids("--by", "ann@", "--job", "reduce")).toEqual(["reduce-1"]);
+      expect(await ids("--job", "migrate-step")).toEqual(["check-1"]);
+      expect(await ids("--by", "bob")).toEqual([]);
+    }));
+
   it("finds an area's job behind more jobs of other areas than one read returns", () =>
     onQueue(async (stage) => {
       const data = (area: string) => ({ name: "reduce", data: { v: 1, area } });

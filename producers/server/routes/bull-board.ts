@@ -5,9 +5,9 @@ import { FastifyAdapter } from "@bull-board/fastify";
 import type { FastifyInstance } from "fastify";
 import { builtFile } from "../../../shared/process.ts";
 import { queueName } from "../../../shared/queue/names.ts";
+import { isReading, mayUse } from "../../contract/roles.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
-import { isReading, mayUse } from "./roles.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const boardPath = "/queues";

@@ -7,18 +7,22 @@ import { durationExamples, durationPattern } from "../../../shared/time/duration
 import {
   cancelledSchema,
   enqueuedSchema,
+  followedJobSchema,
   jobReportSchema,
+  jobSummariesSchema,
   jobsSchema,
   retriedSchema,
 } from "../../contract/job.ts";
 import { type JobState, jobStates } from "../../contract/job-states.ts";
-import { cancelJob, reportJob } from "../../jobs/find-job.ts";
+import { mayUse } from "../../contract/roles.ts";
+import { reportedResultText } from "../../format/job.ts";
+import { cancelJob, peekJob, reportJob } from "../../jobs/find-job.ts";
+import { summarizeJob } from "../../jobs/job-view.ts";
 import { listJobs, parseStates } from "../../jobs/list-jobs.ts";
 import { type RequestName, requestNames } from "../../jobs/request-job.ts";
 import { retryJob } from "../../jobs/retry-job.ts";
 import { answerOnce } from "./idempotency.ts";
 import { plainProblem, problemSchema, sendProblem } from "./problems.ts";
-import { mayUse } from "./roles.ts";
 import type { ServerContext } from "./server-context.ts";
 
 const jobId = z.string().min(1).max(256);
@@ -94,6 +98,31 @@ const enqueueRoute =
     );
   };
 
+const listQuery = z.strictObject({
+  state: z
+    .string()
+    .max(256)
+    .optional()
+    .meta({ description: `Comma-separated: ${jobStates.join(", ")}` }),
+  host: hostName.optional(),
+  area: z.string().min(1).max(4096).optional().meta({ description: "The area's path, as it was requested" }),
+  job: z.string().min(1).max(64).optional().meta({ description: "The kind, such as `reduce`" }),
+  by: z.string().min(1).max(512).optional().meta({ description: "Text that `requestedBy` must contain" }),
+  text: z.string().min(1).max(4096).optional().meta({
+    description: "Text that the job's id or the area's path must contain",
+  }),
+  migration: z.string().min(1).max(256).optional().meta({
+    description: "The id of a migration: only the steps that its workers request of each other",
+  }),
+  all: z.stringbool().default(false).meta({
+    description: "Also the internal steps that the workers of a migration request of each other",
+  }),
+  brief: z.stringbool().default(false).meta({
+    description: "Without data and result, which may be long; with the number of runs moved",
+  }),
+  limit: z.coerce.number().int().min(fewest).max(most).default(usual),
+});
+
 /** `GET /jobs`. */
 const listRoute =
   ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
@@ -104,34 +133,21 @@ const listRoute =
         schema: {
           tags: ["jobs"],
           summary: "List jobs, newest first",
-          querystring: z.strictObject({
-            state: z
-              .string()
-              .max(256)
-              .optional()
-              .meta({ description: `Comma-separated: ${jobStates.join(", ")}` }),
-            host: hostName.optional(),
-            area: z.string().min(1).max(4096).optional().meta({
-              description: "The area's path, as it was requested",
-            }),
-            all: z.stringbool().default(false).meta({
-              description: "Also the internal steps that the workers of a migration request of each other",
-            }),
-            limit: z.coerce.number().int().min(fewest).max(most).default(usual),
-          }),
-          response: { 200: jobsSchema, ...problems(400) },
+          querystring: listQuery,
+          response: { 200: z.union([jobsSchema, jobSummariesSchema]), ...problems(400) },
         },
       },
-      async ({ query: { state, ...rest } }) => {
+      async ({ query: { state, brief, ...rest } }) => {
         const states = statesOf(state);
-        return { jobs: await ask(() => listJobs(session, { ...rest, states })) };
+        const jobs = await ask(() => listJobs(session, { ...rest, states }));
+        return brief ? { jobs: jobs.map(summarizeJob) } : { jobs };
       },
     );
   };
 
 /** `POST /jobs/:jobId/retry`. */
 const retryRoute =
-  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
+  ({ settings, session, ask }: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
     app.post(
       "/jobs/:jobId/retry",
@@ -148,8 +164,38 @@ const retryRoute =
       async ({ params, query, caller }, reply) => {
         const options = { host: query.host, requestedBy: caller };
         const retried = await ask(() => retryJob(session, params.jobId, options));
-        reply.header("location", `/api/v1/jobs/${encodeURIComponent(retried.jobId)}`);
+        reply.header("location", `${settings.basePath}/api/v1/jobs/${encodeURIComponent(retried.jobId)}`);
         return reply.code(202).send(retried);
+      },
+    );
+  };
+
+/** `GET /jobs/:jobId/follow`. */
+const followRoute =
+  ({ session, ask }: ServerContext): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/jobs/:jobId/follow",
+      {
+        logLevel: "warn",
+        schema: {
+          tags: ["jobs"],
+          summary: "What is new of a job",
+          description:
+            "Its state, progress and the new lines of its log: what `mtjobs job --follow` prints. Send `from` of the last answer until `finishedAt` is set; if the job is `forwarded`, follow that one.",
+          params: z.strictObject({ jobId }),
+          querystring: z.strictObject({
+            ...oneHost.shape,
+            from: z.coerce.number().int().min(0).max(1_000_000).default(0),
+          }),
+          response: { 200: followedJobSchema, ...problems(400, 404) },
+        },
+      },
+      async ({ params, query }) => {
+        const { view, ...rest } = await ask(() => peekJob(session, params.jobId, query));
+        const { host, state, startedAt, finishedAt, progress } = view;
+        const known = { jobId: view.jobId, host, state, startedAt, finishedAt, progress };
+        return { ...known, ...rest, resultText: reportedResultText(view) ?? null };
       },
     );
   };
@@ -197,6 +243,7 @@ export const jobRoutes =
     await app.register(enqueueRoute(context));
     await app.register(listRoute(context));
     await app.register(retryRoute(context));
+    await app.register(followRoute(context));
     await app.register(foundJobRoutes(context));
   };
 

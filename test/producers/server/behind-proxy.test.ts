@@ -53,8 +53,12 @@ describe("tokens of a file", () => {
             .status;
         const reduce = { job: "reduce", area, age: "30d" };
         expect(await status("nobody-known", "GET", "/api/v1/jobs")).toBe(401);
-        for (const name of ["grafana", "night-jobs", "ann"])
+        for (const { name, role } of tokens) {
           expect(await status(name, "GET", "/metrics")).toBe(200);
+          const { body } = await ask(`${url}/api/v1/whoami`, { headers: as(name) });
+          const boardWrite = role === "admin";
+          expect(body).toEqual({ user: `${name}@127.0.0.1`, token: name, role, boardWrite });
+        }
         expect(await status("grafana", "POST", "/api/v1/jobs", reduce)).toBe(403);
         expect(await status("grafana", "DELETE", "/api/v1/jobs/x")).toBe(403);
         expect(await status("night-jobs", "POST", "/api/v1/jobs", reduce)).toBe(202);
@@ -241,6 +245,15 @@ describe("a trusted proxy", () => {
     expect(location).toBe(`/farm/jobs/api/v1/jobs/${enqueued.body.jobId}`);
     const job = await ask(new URL(location, at).href);
     expect(job.body.requestedBy).toBe("ann@192.0.2.7");
+    served.stage.release(area);
+    await served.stage.worker("hosta");
+    const failed = await served.stage.enqueue("hosta", area, "refuse");
+    await served.stage.reach("hosta", failed, "failed");
+    const retried = await ask(`${at}/api/v1/jobs/${failed}/retry`, {
+      method: "POST",
+      headers: { origin: new URL(at).origin },
+    });
+    expect(retried.headers.get("location")).toBe(`/farm/jobs/api/v1/jobs/${retried.body.jobId}`);
   });
 
   it("is believed only if it is the one that was named", async () => {

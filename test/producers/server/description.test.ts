@@ -40,7 +40,17 @@ describe("the description of the API", () => {
     expect(Object.keys(body.paths).sort()).toEqual(
       ["", "/history", "/doctor", "/query", ...runs]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
-        .concat(["jobs", "jobs/{jobId}", "jobs/{jobId}/retry", "areas", "hosts", "totals", "search"])
+        .concat([
+          "jobs",
+          "jobs/{jobId}",
+          "jobs/{jobId}/follow",
+          "jobs/{jobId}/retry",
+          "areas",
+          "hosts",
+          "whoami",
+          "totals",
+          "search",
+        ])
         .map((path) => `/api/v1/${path}`)
         .concat("/healthz")
         .sort(),
@@ -69,7 +79,11 @@ describe("the description of the API", () => {
     await stage.traced(area, "begin");
     const pairs: [string, z.ZodType][] = [
       ["GET /api/v1/jobs", jobs.jobsSchema],
+      ["GET /api/v1/jobs?brief=true", jobs.jobSummariesSchema],
       [`GET /api/v1/jobs/${jobId}`, jobs.jobReportSchema],
+      [`GET /api/v1/jobs/${jobId}/follow`, jobs.followedJobSchema],
+      [`GET /api/v1/jobs/${refused}/follow`, jobs.followedJobSchema],
+      ["GET /api/v1/whoami", fleet.whoAmISchema],
       ["GET /api/v1/areas", areas.foundAreasSchema],
       [`GET /api/v1/areas/by-path?path=${area}`, areas.areaStatusWithJobsSchema],
       ["GET /api/v1/hosts", fleet.fleetStatusSchema],

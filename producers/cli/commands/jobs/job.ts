@@ -3,12 +3,12 @@ import { ExitCode } from "../../../../shared/error-codes.ts";
 import { JobsError } from "../../../../shared/errors.ts";
 import { agoText } from "../../../../shared/text.ts";
 import type { JobReport, JobResult } from "../../../contract/job.ts";
-import { jobResultText } from "../../../format/move-result.ts";
+import { reportedResultText } from "../../../format/job.ts";
 import { progressText } from "../../../format/progress.ts";
 import { printable, textTable } from "../../../format/table.ts";
 import { type FoundJob, findJob, reportJob } from "../../../jobs/find-job.ts";
 import { followJob } from "../../../jobs/follow.ts";
-import { failedMigration, isMigrateResult } from "../../../jobs/job-view.ts";
+import { isMigrateResult } from "../../../jobs/job-view.ts";
 import { type Session, withSession } from "../../../jobs/session.ts";
 import { type AddCommand, addHelp, addSharedOptions, type CommandContext } from "../../command.ts";
 import { exitOf } from "../../exit-code.ts";
@@ -123,9 +123,7 @@ function jobText(job: JobReport): string {
   const paragraphs = [textTable(facts)];
   if (job.log.length > 0)
     paragraphs.push(`log:\n${job.log.map((line) => `  ${printable(line)}`).join("\n")}`);
-  const result =
-    job.error === undefined ? job.result : failedMigration(JobsError.fromDocument(job.error))?.result;
-  // Other tools may have stored something else as the result.
-  if (isMigrateResult(result) || result?.moved !== undefined) paragraphs.push(jobResultText(result));
+  const result = reportedResultText(job);
+  if (result !== undefined) paragraphs.push(result);
   return paragraphs.join("\n\n");
 }

@@ -22,6 +22,8 @@ export const addJobs: AddCommand = (program, bind) => {
       "only these states: waiting, active, delayed, completed, failed, cancelled, forwarded",
     )
     .option("--area <path>", "only jobs on this area, by the path with which they were requested")
+    .option("--job <kind>", "only this kind: reduce, restore, migrate, migrate-step")
+    .option("--by <text>", "only jobs whose requester's name contains this text")
     .option(
       "--limit <n>",
       "only the newest N (default: 500 of each state and host)",
@@ -34,6 +36,7 @@ export const addJobs: AddCommand = (program, bind) => {
       ["mtjobs jobs", "all jobs"],
       ["mtjobs jobs --state waiting,active", "pending and running jobs"],
       ["mtjobs jobs --area . --limit 10", "the last ten jobs on the area in the working directory"],
+      ["mtjobs jobs --job migrate --by ann", "the migrations that ann requested"],
       ["mtjobs jobs --host hostA --state failed --json", "for programs"],
     ],
     exits: { 4: "Redis is unreachable" },
@@ -45,6 +48,8 @@ export const addJobs: AddCommand = (program, bind) => {
       host: command.opts().host as string | undefined,
       states: typeof state === "string" ? parseStates(state) : undefined,
       area: typeof options.area === "string" ? areaPath(io.cwd, options.area) : undefined,
+      job: options.job as string | undefined,
+      by: options.by as string | undefined,
       all: options.all === true,
       limit: options.limit as number | undefined,
     };
