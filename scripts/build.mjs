@@ -17,12 +17,13 @@ import {
   writeFileSync,
 } from "node:fs";
 import { dirname, join, relative } from "node:path";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { ask, root, run, SetupError, say } from "./command.mjs";
 import { asProgram } from "./program.mjs";
 
 const executable = join("entry", "mtjobs.js");
 const sourceDirectories = ["entry", "producers", "workers", "shared"];
-const stylesheet = "producers/server/page/overview.css";
+const pageDirectory = "producers/server/page";
 
 /** The builds, with the files that are run or imported by path: programs, threads and, of the product, the library. */
 export const targets = {
@@ -40,7 +41,7 @@ export const targets = {
       "workers/move/sources/source-thread.ts",
       "workers/periodic/policy-scan-thread.ts",
     ],
-    page: ["producers/server/page/main.ts", stylesheet],
+    page: [`${pageDirectory}/main.ts`, `${pageDirectory}/page.css`],
   },
   tests: {
     out: "dist-test",
@@ -144,10 +145,22 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
   return (await Promise.all(built)).flatMap(({ metafile }) => Object.keys(metafile.inputs));
 }
 
+/** Writes the page's files again in the forms that browsers accept; the server chooses. */
+function compressPage(directory) {
+  for (const name of readdirSync(directory).filter((file) => /\.(?:js|css)$/.test(file))) {
+    const content = readFileSync(join(directory, name));
+    writeFileSync(join(directory, `${name}.br`), brotliCompressSync(content));
+    writeFileSync(join(directory, `${name}.gz`), gzipSync(content));
+  }
+}
+
 /** Copies the files that the page and bundled packages serve. */
 function copyAssets(out) {
-  const html = join("producers", "server", "page", "overview.html");
-  if (existsSync(join(root, html))) cpSync(join(root, html), join(out, html));
+  const html = join(pageDirectory, "page.html");
+  if (existsSync(join(root, html))) {
+    cpSync(join(root, html), join(out, html));
+    compressPage(join(out, pageDirectory));
+  }
   for (const [name, { from, to, omit }] of Object.entries(assets)) {
     const filter = (path) => omit === undefined || !omit.test(path);
     cpSync(join(root, "node_modules", name, from), join(out, to), { recursive: true, filter });

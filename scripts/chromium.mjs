@@ -1,4 +1,4 @@
-/** Provides the browser for the tests of the overview page. */
+/** Provides the browser for the tests of the page. */
 import { say, which } from "./command.mjs";
 import { installPackages } from "./package-manager.mjs";
 
@@ -13,6 +13,6 @@ export async function ensureChromium() {
   if (findChromium() !== undefined) return;
   await installPackages("Chromium", { apt: [["chromium"]], dnf: [["chromium"]], apk: [["chromium"]] });
   if (findChromium() === undefined) {
-    say("no Chromium: the tests of the overview page are skipped (Debian: sudo apt-get install chromium)");
+    say("no Chromium: the tests of the page are skipped (Debian: sudo apt-get install chromium)");
   }
 }

@@ -12,16 +12,6 @@ export function bytesText(bytes: number): string {
   return prettyBytes(bytes);
 }
 
-/** `350 ms`, `1.2 s`, `3 min 5 s`, `2 h 5 min` */
-export function elapsedText(milliseconds: number): string {
-  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
-  if (milliseconds < 60_000) return `${(milliseconds / 1000).toFixed(1)} s`;
-  const seconds = Math.round(milliseconds / 1000);
-  const hours = Math.floor(seconds / 3600);
-  const minutes = Math.floor(seconds / 60) % 60;
-  return hours > 0 ? `${hours} h ${minutes} min` : `${minutes} min ${seconds % 60} s`;
-}
-
 /** `3m ago`; `-` for null */
 export function agoText(time: string | null, now: number = Date.now()): string {
   if (time === null) return "-";

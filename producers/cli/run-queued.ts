@@ -1,8 +1,8 @@
 import type { MoveResult, Progress } from "../../shared/contract/move-result.ts";
 import { ExitCode } from "../../shared/error-codes.ts";
 import type { Enqueued, JobResult } from "../contract/job.ts";
-import { phaseText } from "../format/migrate-result.ts";
 import { jobResultText } from "../format/move-result.ts";
+import { phaseText } from "../format/phase.ts";
 import type { CheckedRequest } from "../jobs/check-move.ts";
 import { enqueueJob } from "../jobs/enqueue.ts";
 import { followJob } from "../jobs/follow.ts";

@@ -1,5 +1,6 @@
 import type { SkipReason } from "../../shared/contract/move-result.ts";
-import { bytesText, countText, elapsedText, plural } from "../../shared/text.ts";
+import { bytesText, countText, plural } from "../../shared/text.ts";
+import { elapsedText } from "../../shared/time/elapsed.ts";
 import { textTable } from "../format/table.ts";
 import type { DemoReport } from "./run-demo.ts";
 import { settingsEnvironment } from "./worker-process.ts";

@@ -1,5 +1,6 @@
 import type { MigrateCheck, MigrateResult } from "../../shared/contract/migrate-result.ts";
-import { bytesText, countText, elapsedText, plural } from "../../shared/text.ts";
+import { bytesText, countText, plural } from "../../shared/text.ts";
+import { elapsedText } from "../../shared/time/elapsed.ts";
 import { printable, textTable } from "./table.ts";
 
 /** The shown part of a migration; for a failed one the error says the rest. */
@@ -54,20 +55,4 @@ function checkRow({ name, ok, detail }: MigrateCheck): string[] {
 function divergentText({ merged, kept }: MigrateResult["strays"]): string {
   const aside = kept === 0 ? "" : `, ${countText(kept)} kept in completed-runs.db (changed on both sides)`;
   return `written to divergent caches: ${plural(merged, "row")} merged${aside}`;
-}
-
-const phases: Record<string, string> = {
-  look: "checking the area from the new home",
-  check: "the old home checks whether anything prevents the migration",
-  "stop-servers": "stopping Megatest's servers",
-  "wait-quiet": "waiting until the area is quiet",
-  close: "the old home closes its cache and copies it to the area",
-  switch: "the new home installs the copy and replaces .homehost",
-  watch: "the new home is in use; the old one is watched for late writes for about a minute",
-  undo: "undoing the migration",
-};
-
-/** Returns the text of a migration's phase; a later version's unknown phase is shown by its name. */
-export function phaseText(phase: string): string {
-  return phases[phase] ?? phase;
 }

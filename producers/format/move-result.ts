@@ -1,6 +1,7 @@
 import type { MovedRun, MoveResult, SkipReason } from "../../shared/contract/move-result.ts";
 import { recordTables } from "../../shared/contract/names.ts";
-import { bytesText, countText, elapsedText, plural, verbOf } from "../../shared/text.ts";
+import { bytesText, countText, plural, verbOf } from "../../shared/text.ts";
+import { elapsedText } from "../../shared/time/elapsed.ts";
 import type { JobResult } from "../contract/job.ts";
 import { isMigrateResult } from "../jobs/job-view.ts";
 import { migrateText } from "./migrate-result.ts";

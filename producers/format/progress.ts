@@ -1,6 +1,6 @@
 import type { Progress } from "../../shared/contract/move-result.ts";
 import { countText, plural } from "../../shared/text.ts";
-import { phaseText } from "./migrate-result.ts";
+import { phaseText } from "./phase.ts";
 
 /** `copying, 3 of 40 runs, 1,200 rows` */
 export function progressText({ phase, runs, rows }: Progress): string {

@@ -15,7 +15,7 @@ import { eventRoute } from "./routes/events.ts";
 import { healthRoute } from "./routes/health.ts";
 import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
-import { addOverview } from "./routes/overview.ts";
+import { addPage } from "./routes/page.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
 import { searchRoute } from "./routes/search.ts";
 import type { ServerContext } from "./routes/server-context.ts";
@@ -94,7 +94,7 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(whoAmIRoute(options.boardWrite), { prefix: "/api/v1" });
   await app.register(healthRoute(context));
   await app.register(metricsRoute(context));
-  await addOverview(app, basePath);
+  await addPage(app, basePath);
   await addBoard(app, context, options.boardWrite);
   return app;
 }

@@ -6,9 +6,9 @@ import { parseListen } from "../options/listen-address.ts";
 export function addServe(program: Command, bind: Bind, deps: CliDeps): void {
   const command = program
     .command("serve")
-    .summary("serve the overview page, REST API and Bull Board over HTTP")
+    .summary("serve the page, REST API and Bull Board over HTTP")
     .description(
-      "Serve an overview page (/), a REST API with its documentation (/docs), and Bull Board for the queues of all hosts (/queues) until SIGTERM; then finish open requests and exit.",
+      "Serve a page for browsers (/), a REST API with its documentation (/docs), and Bull Board for the queues of all hosts (/queues) until SIGTERM; then finish open requests and exit.",
     )
     .option("--listen <address:port>", "the address and port to listen on", "127.0.0.1:3111")
     .option("--board-write", "let Bull Board change queues (default: read-only)");

@@ -1,24 +1,76 @@
 import { render } from "lit-html";
+import { keyed } from "lit-html/directives/keyed.js";
 import type { FoundAreas } from "../../contract/area.ts";
-import { ask } from "./api.ts";
-import { AreaDialog } from "./area-dialog.ts";
-import { areasView } from "./areas-view.ts";
-import { hostsView } from "./hosts-view.ts";
-import { listen } from "./live.ts";
-import { automaticView } from "./schedules-view.ts";
-import { changed, drawWith, state } from "./state.ts";
+import type { WhoAmI } from "../../contract/fleet.ts";
+import { ask } from "./data/api.ts";
+import { listen } from "./data/live.ts";
+import { type PageRoute, type PageView, place, query, startRouter } from "./data/router.ts";
+import { changed, drawWith, state } from "./data/state.ts";
+import { AreaPage } from "./pages/area.ts";
+import { HostPage } from "./pages/host.ts";
+import { JobPage } from "./pages/job.ts";
+import { JobsPage } from "./pages/jobs.ts";
+import { areasPage, hostsPage, missingPage, schedulesPage } from "./pages/lists.ts";
+import { overviewPage } from "./pages/overview.ts";
+import { SearchPage } from "./pages/search.ts";
+import { header } from "./widgets/header.ts";
 
-/** Milliseconds between requests for the list of areas; poller.ts sets the intervals for details. */
+/** Milliseconds between requests for the list of areas; poller.ts and resource.ts set the intervals for the rest. */
 const refreshInterval = 15_000;
 
-function place(id: string): HTMLElement {
-  const element = document.getElementById(id);
-  if (element === null) throw new TypeError(`the page has no #${id}`);
-  return element;
+/** The server answers with this page at these addresses: see routes/page.ts. */
+const routes: readonly PageRoute[] = [
+  { pattern: "/", open: overviewPage },
+  { pattern: "/areas", open: areasPage },
+  { pattern: "/areas/by-path", keys: ["path"], open: () => AreaPage.byPath(query().get("path") ?? "") },
+  { pattern: "/areas/:id", open: ({ id = "" }) => AreaPage.byId(id) },
+  { pattern: "/jobs", open: () => new JobsPage() },
+  {
+    pattern: "/jobs/:id",
+    keys: ["host"],
+    open: ({ id = "" }) => new JobPage(id, query().get("host") ?? undefined),
+  },
+  { pattern: "/hosts", open: hostsPage },
+  { pattern: "/hosts/:host", open: ({ host = "" }) => new HostPage(host) },
+  { pattern: "/schedules", open: schedulesPage },
+  { pattern: "/search", open: () => new SearchPage() },
+];
+
+function element(id: string): HTMLElement {
+  const found = document.getElementById(id);
+  if (found === null) throw new TypeError(`the page has no #${id}`);
+  return found;
+}
+
+let shown: { key: string; view: PageView } | undefined;
+
+/** Opens the page of the address, unless it is the one that is shown. */
+function arrive(byLink: boolean): void {
+  const { route, params, key } = place();
+  if (shown?.key === key) {
+    changed();
+    return;
+  }
+  shown?.view.close?.();
+  shown = { key, view: route?.open(params) ?? missingPage() };
+  draw();
+  if (!byLink) return;
+  scrollTo(0, 0);
+  element("main").focus({ preventScroll: true });
+}
+
+function draw(): void {
+  if (shown === undefined) return;
+  const { key, view } = shown;
+  render(header(), element("header"));
+  render(keyed(key, view.view()), element("main"));
+  document.title = `${view.title()} – mtjobs`;
+  view.drawn?.();
 }
 
 async function refresh(): Promise<void> {
   try {
+    state.me ??= await ask<WhoAmI>("whoami");
     const { areas, warnings } = await ask<FoundAreas>("areas");
     Object.assign(state, { areas, warnings, trouble: undefined });
   } catch (error) {
@@ -27,23 +79,12 @@ async function refresh(): Promise<void> {
   changed();
 }
 
-const dialog = new AreaDialog(place("area") as HTMLDialogElement);
-drawWith(() => {
-  render(hostsView(), place("hosts"));
-  render(
-    automaticView((path) => dialog.open(path)),
-    place("automatic"),
-  );
-  render(
-    areasView((path) => dialog.open(path)),
-    place("areas"),
-  );
-  dialog.draw();
-});
+drawWith(draw);
+startRouter(routes, arrive);
+arrive(false);
 listen();
 void refresh();
 setInterval(() => {
   // A hidden page requests nothing.
   if (!document.hidden) void refresh();
 }, refreshInterval);
-changed();

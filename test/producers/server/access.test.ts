@@ -85,7 +85,7 @@ describe("with a token", () => {
 
 describe("every answer", () => {
   it.each(["GET /healthz", "GET /api/v1/hosts", "GET /nothing", "GET /docs/", "GET /queues"])(
-    "to %s forbids what the overview page never needs",
+    "to %s forbids what the page never needs",
     async (line) => {
       const { headers } = await locked.call(line, undefined, right);
       const policy = headers.get("content-security-policy") ?? "";

@@ -282,7 +282,7 @@ describe("a trusted proxy", () => {
     expect(page.body.match(/(?:href|src)="\/[^"]*"/g)).toEqual(['href="/farm/jobs/"']);
     for (const path of [
       "static/page/main.js",
-      "static/page/overview.css",
+      "static/page/page.css",
       "queues",
       "docs/",
       "openapi.json",

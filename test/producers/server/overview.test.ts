@@ -7,10 +7,11 @@ import { openArea } from "../../../shared/area/area.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
 import { setDrained } from "../../../shared/queue/hosts.ts";
 import { writeOutcome } from "../../../shared/queue/outcomes.ts";
-import { variable, waitFor } from "../../support/area.ts";
+import { waitFor } from "../../support/area.ts";
 import { leaveMigration } from "../../support/hosts.ts";
 import {
   hasBrowser,
+  picture,
   type Running,
   serverEnv,
   startCommand,
@@ -22,13 +23,6 @@ const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile:
 const manyAreas = 500;
 /** Areas with records; the others are the smallest that count as areas. */
 const real = ["adder", "alu", "bus", "cache", "clock", "decoder"];
-
-/** Where pictures go for the documentation: `SCREENSHOTS=docs/images npx vitest run test/producers/server/overview.test.ts` */
-const pictures = variable("SCREENSHOTS");
-
-async function picture(page: Page, name: string): Promise<void> {
-  if (pictures !== "") await page.screenshot({ path: join(pictures, `${name}.png`) });
-}
 
 // A browser, a server and workers on a busy machine: slow is no failure here.
 describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 150_000 }, () => {
@@ -64,7 +58,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     expect(await page.locator("#areas tbody tr").count()).toBe(25);
     await page.getByRole("button", { name: "Next" }).click();
     await status.filter({ hasText: `26 to 50 of ${manyAreas}` }).waitFor();
-    await page.getByRole("searchbox").fill("chips/");
+    await page.getByRole("searchbox", { name: "Filter" }).fill("chips/");
     await status.filter({ hasText: `1 to ${real.length + 1} of ${real.length + 1}` }).waitFor();
     await row(page, "alu").getByText("reduce, 2 runs").waitFor();
     const cells = await row(page, "alu").locator("td").allInnerTexts();
@@ -83,7 +77,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
 
   it("draws sizes and runs over time, legible on a phone and in the dark", async () => {
     const { page, offences } = await browser.open(served.server.url, { ...phone, colorScheme: "dark" });
-    await page.getByRole("searchbox").fill("chips/");
+    await page.getByRole("searchbox", { name: "Filter" }).fill("chips/");
     await row(page, "bus").getByText("reduce, 2 runs").waitFor();
     const isWide = () => page.evaluate("document.documentElement.scrollWidth > innerWidth");
     expect(await isWide()).toBe(false);
@@ -92,7 +86,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
       /^rgb\((\d|[1-4]\d), /,
     );
     await picture(page, "overview-phone");
-    await row(page, "bus").getByRole("button", { name: "bus" }).tap();
+    await row(page, "bus").getByRole("link", { name: "bus", exact: true }).tap();
     await page.locator(".chart canvas").waitFor();
     expect(await page.locator(".story li").count()).toBe(10);
     expect(await isWide()).toBe(false);
@@ -103,15 +97,15 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     expect(offences).toEqual([]);
   });
 
-  it("is used with the keyboard alone, and gives the focus back when an area is closed", async () => {
+  it("is used with the keyboard alone, and shows the same areas again when the user goes back", async () => {
     const { page, offences } = await browser.open(served.server.url);
     await page.getByText(`of ${manyAreas}`).waitFor();
     const focused = () => page.evaluate("document.activeElement.innerText || document.activeElement.type");
     await page.keyboard.press("Tab");
-    expect(await focused()).toBe("Skip to the areas");
+    expect(await focused()).toBe("Skip to the content");
     await page.keyboard.press("Enter");
-    await page.keyboard.press("Tab");
-    expect(await focused()).toBe("search");
+    for (let presses = 0; presses < 9 && (await focused()) !== "search"; presses++)
+      await page.keyboard.press("Tab");
     await page.keyboard.type("chips/clo");
     await page.getByText("1 to 1 of 1").waitFor();
     await page.keyboard.press("Tab");
@@ -120,10 +114,10 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     if ((await focused()) !== "clock") await page.keyboard.press("Tab");
     expect(await focused()).toBe("clock");
     await page.keyboard.press("Enter");
-    await page.locator("dialog[open] #area-title", { hasText: "clock" }).waitFor();
-    await page.keyboard.press("Escape");
-    await page.locator("dialog[open]").waitFor({ state: "detached" });
-    expect(await focused()).toBe("clock");
+    await page.getByRole("heading", { level: 1, name: "clock" }).waitFor();
+    await page.goBack();
+    await page.getByText("1 to 1 of 1").waitFor();
+    expect(await page.getByRole("searchbox", { name: "Filter" }).inputValue()).toBe("chips/clo");
     expect(offences).toEqual([]);
   });
 
@@ -169,11 +163,12 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
       .locator("article[data-host=hostd]")
       .getByText("takes no new areas: drained by ann@hosta")
       .waitFor();
-    await page.getByRole("searchbox").fill("chips/");
+    await page.getByRole("searchbox", { name: "Filter" }).fill("chips/");
     await row(page, "adder").locator("td", { hasText: "its last job failed" }).waitFor();
     await row(page, "way").getByText("moves from host-a to host-b (closed)").waitFor();
     await row(page, "cache").getByText("paused by a stop file").waitFor();
-    await row(page, "cache").getByRole("button", { name: "cache" }).click();
+    await row(page, "cache").getByRole("link", { name: "cache", exact: true }).click();
+    await page.locator("dl.facts").waitFor();
     const facts = await page.locator("dl.facts").innerText();
     expect(facts).toContain("old: age=30d");
     expect(facts).toContain(join(cache, ".mtjobs", "pause"));
@@ -185,9 +180,9 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     const { page, offences } = await browser.open(served.server.url, {
       viewport: { width: 1100, height: 1300 },
     });
-    await page.getByRole("searchbox").fill("chips/decoder");
+    await page.getByRole("searchbox", { name: "Filter" }).fill("chips/decoder");
     const before = Number(await (await ready(row(page, "decoder"), "runs")).innerText());
-    await row(page, "decoder").getByRole("button", { name: "decoder" }).click();
+    await row(page, "decoder").getByRole("link", { name: "decoder", exact: true }).click();
     const form = page.getByRole("form", { name: "Start a job" });
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByText("no selector given").waitFor();
@@ -203,7 +198,7 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     await earnest.click();
     await form.getByText(`${moved} runs moved`).waitFor();
     await page.locator(".story li", { hasText: `reduce, ${moved} runs` }).waitFor();
-    await page.keyboard.press("Escape");
+    await page.goBack();
     await row(page, "decoder")
       .getByText(String(before - Number(moved)), { exact: true })
       .waitFor();

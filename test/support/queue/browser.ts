@@ -1,6 +1,10 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import type { AxeResults } from "axe-core";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
 import { findChromium } from "../../../scripts/chromium.mjs";
+import { variable } from "../environment.ts";
 
 const path = findChromium();
 
@@ -34,16 +38,34 @@ export function withBrowser(): { open: (url: string, options?: object) => Promis
       opened.push(page);
       page.setDefaultTimeout(45_000);
       const offences: string[] = [];
+      const { origin } = new URL(url);
       page.on("console", (message) => {
         if (message.type() === "error" || message.type() === "warning") offences.push(message.text());
       });
       page.on("pageerror", (error) => offences.push(error.message));
       page.on("request", (request) => {
-        if (!request.url().startsWith(url) && !request.url().startsWith("data:"))
+        if (!request.url().startsWith(origin) && !request.url().startsWith("data:"))
           offences.push(request.url());
       });
       await page.goto(url);
       return { page, offences };
     },
   };
+}
+
+const axe = () => readFileSync(new URL(import.meta.resolve("axe-core/axe.min.js")), "utf8");
+
+/** Returns what axe-core finds wrong with a page, as `rule: element`. */
+export async function accessFaults(page: Page): Promise<string[]> {
+  // Not as a script of the page, whose content security policy forbids others.
+  await page.evaluate(axe());
+  const { violations } = (await page.evaluate("axe.run()")) as AxeResults;
+  return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 300)}`));
+}
+
+/** Where pictures go for the documentation: `SCREENSHOTS=docs/images npx vitest run test/producers/server` */
+const pictures = variable("SCREENSHOTS");
+
+export async function picture(page: Page, name: string): Promise<void> {
+  if (pictures !== "") await page.screenshot({ path: join(pictures, `${name}.png`) });
 }

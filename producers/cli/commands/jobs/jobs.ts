@@ -1,5 +1,6 @@
 import type { MigrateResult } from "../../../../shared/contract/migrate-result.ts";
-import { agoText, elapsedText, plural, verbOf } from "../../../../shared/text.ts";
+import { agoText, plural, verbOf } from "../../../../shared/text.ts";
+import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import { areaPath } from "../../../areas/area-path.ts";
 import type { JobView } from "../../../contract/job.ts";
 import { placeText } from "../../../format/migrate-result.ts";

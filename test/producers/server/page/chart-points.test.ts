@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { pointsOf } from "../../../../producers/server/page/chart-points.ts";
+import { pointsOf } from "../../../../producers/server/page/widgets/chart-points.ts";
 
 const line = (day: number, more: object) => ({ jobId: `j${day}`, at: `2026-01-0${day}T00:00:00Z`, ...more });
 const times = (...days: number[]) => days.map((day) => Date.parse(`2026-01-0${day}T00:00:00Z`) / 1000);

@@ -1,8 +1,8 @@
 import uPlot from "uplot";
+import { bytes, number } from "../data/format.ts";
 import type { Points } from "./chart-points.ts";
-import { bytes, number } from "./format.ts";
 
-/** Pixels; `.chart` in overview.css reserves the space. */
+/** Pixels; `.chart` in page.css reserves the space. */
 const height = 240;
 
 /** Draws sizes and runs over time into `place`, and redraws on a change of its width or the colour scheme. */

@@ -1,4 +1,4 @@
-import type { FleetEvent } from "../../contract/fleet.ts";
+import type { FleetEvent } from "../../../contract/fleet.ts";
 import type { Job } from "./documents.ts";
 import { areaDetails, diagnoses } from "./poller.ts";
 import { changed, state } from "./state.ts";
@@ -8,11 +8,15 @@ const patience = 5000;
 
 const keyOf = ({ host, jobId }: Job) => `${host} ${jobId}`;
 
+/** Changes with every job that is added, changes its state or ends, however short it was. */
+function jobsMark(fleet: FleetEvent | undefined): string {
+  const states = fleet?.jobs.map((job) => [keyOf(job), job.state]);
+  return JSON.stringify([states, fleet?.hosts.map(({ host, counts }) => [host, counts])]);
+}
+
 function showStatus(text: string, className: string): void {
-  const place = document.getElementById("live");
-  if (place === null) return;
-  place.textContent = text;
-  place.className = className;
+  state.live = { text, className };
+  changed();
 }
 
 /** Marks the areas of ended jobs as outdated. */
@@ -31,9 +35,9 @@ export function listen(): void {
   events.addEventListener("farm", (event) => {
     const fleet = JSON.parse(event.data) as FleetEvent;
     outdateEnded(state.fleet?.jobs ?? [], fleet.jobs);
+    if (jobsMark(state.fleet) !== jobsMark(fleet)) state.jobsVersion++;
     state.fleet = fleet;
     showStatus("live", "good");
-    changed();
   });
   events.addEventListener("trouble", (event) => {
     showStatus((JSON.parse(event.data) as { message: string }).message, "bad");

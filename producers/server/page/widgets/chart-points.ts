@@ -1,4 +1,4 @@
-import type { HistoryLine } from "./documents.ts";
+import type { HistoryLine } from "../data/documents.ts";
 
 type Line = (number | null)[];
 

@@ -1,6 +1,6 @@
-import type { MoveResult } from "../../../shared/contract/move-result.ts";
-import type { AreaStatusWithJobs } from "../../contract/area.ts";
-import type { FleetEvent } from "../../contract/fleet.ts";
+import type { MoveResult } from "../../../../shared/contract/move-result.ts";
+import type { AreaStatusWithJobs } from "../../../contract/area.ts";
+import type { FleetEvent } from "../../../contract/fleet.ts";
 
 export type Host = FleetEvent["hosts"][number];
 export type Job = FleetEvent["jobs"][number];
@@ -10,6 +10,7 @@ export interface HistoryLine extends Partial<Pick<MoveResult, "state" | "bytes">
   jobId: string;
   at?: string;
   job?: string;
+  host?: string;
   requestedBy?: string;
   moved?: Partial<MoveResult["moved"]>;
   sides?: Record<string, { runs: number }>;

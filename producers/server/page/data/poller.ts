@@ -1,4 +1,4 @@
-import type { Diagnosis } from "../../contract/area.ts";
+import type { Diagnosis } from "../../../contract/area.ts";
 import { askArea } from "./api.ts";
 import type { Area } from "./documents.ts";
 import { changed } from "./state.ts";
@@ -18,6 +18,8 @@ class Poller<T> {
   readonly #freshFor: number;
   readonly #found = new Map<string, Found<T>>();
   readonly #asking = new Set<string>();
+  /** Those of `#asking` whose area changed meanwhile. */
+  readonly #outdated = new Set<string>();
   #wanted: readonly string[] = [];
 
   /** @param freshFor milliseconds until a result is outdated */
@@ -37,10 +39,11 @@ class Poller<T> {
     this.#go();
   }
 
-  /** Marks a result as outdated, because the area has changed. */
+  /** Marks a result as outdated, because the area has changed; also one that is being requested. */
   outdate(path: string): void {
     const found = this.#found.get(path);
     if (found !== undefined) found.at = Number.NEGATIVE_INFINITY;
+    if (this.#asking.has(path)) this.#outdated.add(path);
     this.#go();
   }
 
@@ -55,13 +58,15 @@ class Poller<T> {
 
   async #ask(path: string): Promise<void> {
     this.#asking.add(path);
+    const found: Found<T> = { at: Number.NEGATIVE_INFINITY };
     try {
-      this.#found.set(path, { at: performance.now(), value: await this.#fetch(path) });
+      found.value = await this.#fetch(path);
     } catch (error) {
-      const { value } = this.#found.get(path) ?? {};
-      const trouble = (error as Error).message;
-      this.#found.set(path, { at: performance.now(), trouble, value });
+      found.value = this.#found.get(path)?.value;
+      found.trouble = (error as Error).message;
     }
+    if (!this.#outdated.delete(path)) found.at = performance.now();
+    this.#found.set(path, found);
     this.#asking.delete(path);
     changed();
     this.#go();

@@ -1,10 +1,12 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Enqueued } from "../../contract/job.ts";
-import { ask } from "./api.ts";
-import type { MoveJob } from "./documents.ts";
-import { runs } from "./format.ts";
-import { progressOf } from "./hosts-view.ts";
-import { changed } from "./state.ts";
+import type { Enqueued } from "../../../contract/job.ts";
+import { ask, jobPath } from "../data/api.ts";
+import type { MoveJob } from "../data/documents.ts";
+import { runs, shown } from "../data/format.ts";
+import { areaDetails } from "../data/poller.ts";
+import { changed } from "../data/state.ts";
+import { jobLink } from "./links.ts";
+import { progressOf } from "./progress.ts";
 
 /** Milliseconds between polls of the job. */
 const pollInterval = 500;
@@ -70,11 +72,11 @@ export class JobForm {
     if (job === undefined) return "requesting";
     if (job.error !== undefined) {
       const { message, hint } = job.error;
-      return html`<p class="bad">${job.state}: ${message}${hint === undefined ? "" : `: ${hint}`}</p>`;
+      return html`<p class="bad">${job.state}: ${shown(message)}${hint === undefined ? "" : `: ${shown(hint)}`}</p>`;
     }
     if (job.result === undefined) {
-      if (job.state === "active") return progressOf({ ...job, area: null });
-      return `${job.jobId} is ${job.state} at ${job.host}`;
+      if (job.state === "active") return progressOf(job);
+      return html`${jobLink(job.jobId, job.host)} is ${job.state} at ${shown(job.host)}`;
     }
     const { moved, skippedCounts, warnings } = job.result;
     const skipped = Object.entries(skippedCounts).map(([reason, count]) => `${count} ${reason}`);
@@ -82,8 +84,9 @@ export class JobForm {
     const stay = skipped.length === 0 ? "" : `; not ${done}: ${skipped.join(", ")}`;
     return html`<p class=${dryRun ? "" : "good"}>
         ${runs(moved.runs ?? 0)} ${dryRun ? `would be ${done}` : done}${stay}.
+        ${jobLink(job.jobId, job.host, "Show the job")}
       </p>
-      ${warnings.map((warning) => html`<p>${warning}</p>`)}`;
+      ${warnings.map((warning) => html`<p>${shown(warning)}</p>`)}`;
   }
 
   /** The form's input has changed since the attempt. */
@@ -109,10 +112,12 @@ export class JobForm {
       const { jobId } = await ask<Enqueued>("jobs", { ...request, dryRun });
       // A new attempt ends the polling of the old one; its job continues.
       while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
-        attempt.job = await ask<MoveJob>(`jobs/${encodeURIComponent(jobId)}`);
+        attempt.job = await ask<MoveJob>(jobPath(jobId, undefined));
         changed();
         await new Promise((resolve) => setTimeout(resolve, pollInterval));
       }
+      // The events may not have shown a short job.
+      areaDetails.outdate(this.#area);
     } catch (error) {
       attempt.trouble = (error as Error).message;
       changed();

@@ -33,3 +33,17 @@ export function ago(time: string): string {
 export function runs(count: number): string {
   return `${number(count)} ${count === 1 ? "run" : "runs"}`;
 }
+
+/** Makes control characters and those that change the direction of writing visible. */
+export function shown(text: string): string {
+  return text.replace(
+    /[\p{Cc}\p{Cf}]/gu,
+    (character) => `\\u${character.codePointAt(0)?.toString(16).padStart(4, "0")}`,
+  );
+}
+
+/** `2026-11-30 21:22:05`, by the browser's time zone; the text itself if it is no time. */
+export function clock(time: string): string {
+  const date = new Date(time);
+  return Number.isNaN(date.getTime()) ? time : date.toLocaleString("sv-SE");
+}

@@ -1,43 +1,42 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { Diagnosis, FoundArea } from "../../contract/area.ts";
-import type { AutomaticStatus } from "../../contract/fleet.ts";
-import type { Area, HistoryLine, Job } from "./documents.ts";
-import { ago, bytes, number, runs } from "./format.ts";
-import { progressOf } from "./hosts-view.ts";
-import { areaDetails, diagnoses } from "./poller.ts";
-import { homeName, state } from "./state.ts";
-
-/** Returns the unfinished jobs of an area, the next one first. */
-export function jobsOf(path: string): Job[] {
-  return (state.fleet?.jobs ?? []).filter(({ area }) => area === path).reverse();
-}
+import type { Diagnosis, FoundArea } from "../../../contract/area.ts";
+import type { Area, HistoryLine } from "../data/documents.ts";
+import { bytes, number, runs, shown } from "../data/format.ts";
+import { areaDetails, diagnoses } from "../data/poller.ts";
+import { homeName, jobsOf } from "../data/state.ts";
+import { failureText } from "./automatic.ts";
+import { areaLink, jobLink, when } from "./links.ts";
+import { progressOf } from "./progress.ts";
 
 /** `reduce, 12 runs, 3 days ago` */
 export function lastJob(line: HistoryLine | undefined): TemplateResult {
   if (line === undefined) return html`<span class="quiet">none</span>`;
-  const { job, state: end, at = "", moved, error } = line;
-  const when = html`<span class="quiet">${ago(at)}</span>`;
-  if (end === "completed") return html`${job}, ${runs(moved?.runs ?? 0)} ${when}`;
-  return html`<span class="bad" title=${error?.message ?? ""}>${job} ${end}</span> ${when}`;
+  const { jobId, job = "job", state: end, at = "", moved, error } = line;
+  const what = end === "completed" ? `${job}, ${runs(moved?.runs ?? 0)}` : `${job} ${end}`;
+  const reason = end === "completed" ? "" : shown(error?.message ?? "");
+  return html`<span class=${end === "completed" ? "" : "bad"} title=${reason || nothing}>
+      ${jobLink(jobId, line.host, what)}</span
+    >
+    <span class="quiet">${when(at)}</span>`;
 }
 
 function nextJob(path: string): TemplateResult {
   const [first, ...others] = jobsOf(path);
   if (first === undefined) return html`<span class="quiet">none</span>`;
   const more = others.length === 0 ? "" : `, ${others.length} more`;
-  if (first.state === "active") return html`<div>${progressOf({ ...first, area: null })}${more}</div>`;
-  return html`${first.job} ${first.state}${more}`;
+  if (first.state === "active") return html`<div>${progressOf(first)}${more}</div>`;
+  return html`${jobLink(first.jobId, first.host, first.job)} ${first.state}${more}`;
 }
 
 export function lockOf({ held, lease }: Pick<Area, "held" | "lease">): string {
-  if (lease !== null) return `held by ${lease.holder}`;
+  if (lease !== null) return `held by ${shown(lease.holder)}`;
   return held === null ? "unknown" : held ? "held" : "free";
 }
 
 /** `from hostA to hostB (closed)` during a migration; otherwise undefined. */
 export function wayOf({ migration }: Pick<Area, "migration">): string | undefined {
   if (migration === null || !migration.open) return undefined;
-  return `from ${migration.fromHost} to ${migration.toHost} (${migration.state})`;
+  return shown(`from ${migration.fromHost} to ${migration.toHost} (${migration.state})`);
 }
 
 /** Shows the holder of the area, and what prevents jobs. */
@@ -48,15 +47,13 @@ function holdCell(area: Area): TemplateResult {
     ${way === undefined ? nothing : html`<div>moves ${way}</div>`}`;
 }
 
-/** `schedule nightly: its last job failed …` */
-export function failureText({ kind, name, problem }: AutomaticStatus): string {
-  return `${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`;
-}
-
 export function warningsOf(area: Area | undefined, diagnosis: Diagnosis | undefined): string[] {
   const faults = diagnosis?.checks.filter(({ ok }) => ok === false) ?? [];
   const failing = area?.automatic?.filter(({ ok }) => !ok) ?? [];
-  return [...failing.map(failureText), ...(area?.problems ?? []), ...faults.map(({ verdict }) => verdict)];
+  return [
+    ...failing.map(failureText),
+    ...[...(area?.problems ?? []), ...faults.map(({ verdict }) => verdict)].map(shown),
+  ];
 }
 
 function warningCell(path: string): TemplateResult {
@@ -86,18 +83,23 @@ function figures(path: string): TemplateResult {
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
 }
 
-export function areaRow(area: FoundArea, open: (path: string) => void): TemplateResult {
-  const { area: path, name, problem } = area;
+/** An area's name, or if that is unknown, of its directory. */
+export function nameOf({ area, name }: Pick<FoundArea, "area" | "name">): string {
+  return name ?? area.split("/").at(-1) ?? area;
+}
+
+export function areaRow(area: FoundArea): TemplateResult {
+  const { area: path, problem } = area;
   return html`<tr data-area=${path}>
     <th scope="row">
-      <button class="small outline" @click=${() => open(path)}>${name ?? path.split("/").at(-1)}</button>
-      <div class="quiet path">${path}</div>
+      ${areaLink(path, nameOf(area))}
+      <div class="quiet path">${shown(path)}</div>
     </th>
-    <td data-label="homehost">${homeName(area) || "–"}</td>
+    <td data-label="homehost">${shown(homeName(area)) || "–"}</td>
     ${
       problem === null
         ? html`${figures(path)}<td data-label="warnings">${warningCell(path)}</td>`
-        : html`<td colspan="8" data-label="warnings" class="bad">${problem}</td>`
+        : html`<td colspan="8" data-label="warnings" class="bad path">${shown(problem)}</td>`
     }
   </tr>`;
 }

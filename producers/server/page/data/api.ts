@@ -1,0 +1,39 @@
+/** The server refused a request, or did not answer. */
+export class Refusal extends Error {
+  /** 0 if the server did not answer. */
+  readonly status: number;
+
+  constructor(message: string, status: number) {
+    super(message);
+    this.status = status;
+  }
+}
+
+const headers = { "content-type": "application/json" };
+
+/**
+ * Sends a request to the API: a GET, or a POST if there is a body. `path` is relative to /api/v1.
+ *
+ * @throws {Refusal}
+ */
+export async function ask<T>(path: string, body?: object, method = body && "POST"): Promise<T> {
+  const how = { ...(method && { method }), ...(body && { headers, body: JSON.stringify(body) }) };
+  const response = await fetch(`api/v1/${path}`, how).catch(() => {
+    throw new Refusal("the server is unreachable", 0);
+  });
+  const answer: unknown = await response.json().catch(() => ({}));
+  if (response.ok) return answer as T;
+  const { detail = response.statusText, hint } = answer as { detail?: string; hint?: string };
+  throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`, response.status);
+}
+
+export function askArea<T>(path: string, what: "" | "/history" | "/doctor"): Promise<T> {
+  return ask(`areas/by-path${what}?${new URLSearchParams({ path })}`);
+}
+
+/** Returns the path of a job in the API; a number needs its host. */
+export function jobPath(jobId: string, host: string | undefined, rest = "", query: object = {}): string {
+  const chosen = new URLSearchParams({ ...(host === undefined ? {} : { host }), ...query });
+  const suffix = chosen.size === 0 ? "" : `?${chosen}`;
+  return `jobs/${encodeURIComponent(jobId)}${rest}${suffix}`;
+}

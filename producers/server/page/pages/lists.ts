@@ -1,0 +1,38 @@
+import { html, type TemplateResult } from "lit-html";
+import type { PageView } from "../data/router.ts";
+import { state } from "../data/state.ts";
+import { areasTable } from "../widgets/areas-table.ts";
+import { failingList, schedulesTable } from "../widgets/automatic.ts";
+import { hostCards } from "../widgets/host-card.ts";
+
+const listPage = (title: string, list: () => TemplateResult) => (): PageView => ({
+  title: () => title,
+  view: () => html`<h1>${title}</h1>
+    ${list()}`,
+});
+
+export const areasPage = listPage(
+  "Areas",
+  () => html`<section id="areas" aria-label="Areas">${areasTable()}</section>`,
+);
+
+export const hostsPage = listPage("Hosts", hostCards);
+
+export const schedulesPage = listPage("Schedules", () => {
+  const all = state.fleet?.automatic;
+  if (all === undefined) return html`<p aria-busy="true">Loading…</p>`;
+  const schedules = all.filter(({ kind }) => kind === "schedule");
+  return html`${failingList(all)}
+    ${
+      schedules.length === 0
+        ? html`<p class="quiet">no schedules; <code>mtjobs schedule add</code> makes one</p>`
+        : schedulesTable(schedules)
+    }`;
+});
+
+/** For an address that no page has. */
+export const missingPage = (): PageView => ({
+  title: () => "No such page",
+  view: () => html`<h1>No such page</h1>
+    <p>This address leads nowhere. <a href="./">Overview</a></p>`,
+});

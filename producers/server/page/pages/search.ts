@@ -1,0 +1,94 @@
+import { html, type TemplateResult } from "lit-html";
+import type { JobSummary } from "../../../contract/job.ts";
+import { shown } from "../data/format.ts";
+import { Resource } from "../data/resource.ts";
+import { type PageView, query } from "../data/router.ts";
+import { state } from "../data/state.ts";
+import { nameOf } from "../widgets/area-row.ts";
+import { jobTable } from "../widgets/job-table.ts";
+import { areaLink, hostLink } from "../widgets/links.ts";
+
+/** Results of each kind. */
+const most = 20;
+
+/** What was found of one kind; undefined while it is being searched. */
+interface Found {
+  title: string;
+  count: number | undefined;
+  list: () => TemplateResult;
+}
+
+/** Finds areas, hosts and jobs by a part of their names. */
+export class SearchPage implements PageView {
+  readonly #jobs = new Resource<{ jobs: JobSummary[] }>();
+
+  title(): string {
+    return `Search: ${shown(query().get("q") ?? "")}`;
+  }
+
+  view(): TemplateResult {
+    const text = (query().get("q") ?? "").trim();
+    if (text === "")
+      return html`<h1>Search</h1><p>Type a part of an area's name or path, a host's name, or a job's id.</p>`;
+    const found = [searchAreas(text), searchHosts(text), this.#searchJobs(text)];
+    const nothingFound = found.every(({ count }) => count === 0);
+    return html`<h1 class="path">Search: ${shown(text)}</h1>
+      ${nothingFound ? html`<p role="status">Nothing found.</p>` : found.map(section)}`;
+  }
+
+  #searchJobs(text: string): Found {
+    const request = new URLSearchParams({ brief: "true", all: "true", limit: String(most), text });
+    const { value, trouble } = this.#jobs.want(`jobs?${request}`);
+    return {
+      title: "Jobs",
+      count: trouble === undefined ? value?.jobs.length : undefined,
+      list: () =>
+        trouble === undefined
+          ? jobTable("Jobs", value?.jobs)
+          : html`<p class="bad" role="alert">${shown(trouble)}</p>`,
+    };
+  }
+}
+
+const contains = (whole: string, part: string) => whole.toLowerCase().includes(part.toLowerCase());
+
+function searchAreas(text: string): Found {
+  const areas = state.areas?.filter(({ area, name }) => contains(`${area} ${name ?? ""}`, text));
+  return {
+    title: "Areas",
+    count: areas?.length,
+    list: () => html`<ul>
+        ${areas
+          ?.slice(0, most)
+          .map(
+            (area) =>
+              html`<li>${areaLink(area.area, nameOf(area))} <span class="quiet path">${shown(area.area)}</span></li>`,
+          )}
+      </ul>
+      ${
+        areas !== undefined && areas.length > most
+          ? html`<p><a href="areas?${new URLSearchParams({ name: text })}">All ${areas.length} areas</a></p>`
+          : ""
+      }`,
+  };
+}
+
+function searchHosts(text: string): Found {
+  const hosts = state.fleet?.hosts.filter(({ host }) => contains(host, text));
+  return {
+    title: "Hosts",
+    count: hosts?.length,
+    list: () => html`<ul>
+      ${hosts?.slice(0, most).map(({ host }) => html`<li>${hostLink(host)}</li>`)}
+    </ul>`,
+  };
+}
+
+function section({ title, count, list }: Found): TemplateResult | string {
+  return count === 0
+    ? ""
+    : html`<section aria-busy=${count === undefined}>
+        <h2>${title}</h2>
+        ${list()}
+      </section>`;
+}
