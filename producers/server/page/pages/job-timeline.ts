@@ -24,9 +24,17 @@ function stepHappening(step: JobSummary): Happening {
   };
 }
 
-function startHappening({ startedAt, addedAt, attempts, worker, host }: JobReport): Happening | undefined {
+function startHappening({
+  job,
+  startedAt,
+  addedAt,
+  attempts,
+  worker,
+  host,
+}: JobReport): Happening | undefined {
   if (startedAt === null) return undefined;
-  const again = attempts > 1 ? `, ${attempts} attempts until now` : "";
+  // A migration takes its job up anew for each pass.
+  const again = attempts > 1 && job !== "migrate" ? `, ${attempts} attempts until now` : "";
   return {
     at: startedAt,
     text: html`started on ${hostLink(host)} after ${between(addedAt, startedAt)}${worker === null ? "" : ` by ${shown(worker)}`}${again}`,

@@ -1,0 +1,70 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+
+const roles = ["read", "operate", "admin"] as const;
+const secret = (name: string) => `${name}-0123456789abcdef`;
+
+function tokensFile(directory: string): string {
+  const file = join(directory, "tokens.json");
+  const tokens = roles.map((role) => ({ name: `${role}-user`, token: secret(role), role }));
+  writeFileSync(file, JSON.stringify({ tokens }), { mode: 0o600 });
+  return file;
+}
+
+describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeout: 150_000 }, () => {
+  const directory = mkdtempSync(join(tmpdir(), "mtjobs-rights-"));
+  afterAll(() => rmSync(directory, { recursive: true }));
+  const served = withServerStage({ env: { MTJOBS_TOKENS_FILE: tokensFile(directory) } });
+  const browser = withBrowser();
+  let area = "";
+  let failed = "";
+
+  beforeAll(async () => {
+    const { stage } = served;
+    area = stage.area("a1", "hosta");
+    await stage.worker("hosta");
+    failed = await stage.enqueue("hosta", area, "refuse");
+    await stage.reach("hosta", failed, "failed");
+    const takeover = { v: 1, area, to: "hostb", takeover: true, confirmed: true, requestedBy: "ann@hosta" };
+    await stage.add("hostb", "migrate", takeover, { jobId: "migrate-1" });
+  });
+
+  const open = async (role: string, path: string): Promise<Page> => {
+    const httpCredentials = { username: "anyone", password: secret(role) };
+    const { page } = await browser.open(`${served.server.url}/${path}`, { httpCredentials });
+    await page.locator("#user", { hasText: `${role}-user@127.0.0.1 ${role}` }).waitFor();
+    return page;
+  };
+  const buttons = async (role: string, path: string) => {
+    const page = await open(role, path);
+    await page.getByRole("heading", { name: "Timeline" }).waitFor();
+    return await page.getByRole("main").getByRole("button").allInnerTexts();
+  };
+
+  it("is not offered", async () => {
+    expect(await buttons("read", `jobs/${failed}`)).toEqual([]);
+    expect(await buttons("operate", `jobs/${failed}`)).toEqual(["Retry", "Run again as a dry run"]);
+    expect(await buttons("read", "jobs/migrate-1")).toEqual([]);
+    expect(await buttons("operate", "jobs/migrate-1")).toEqual(["Cancel"]);
+    expect(await buttons("admin", "jobs/migrate-1")).toEqual(["Cancel", "Run again as a dry run"]);
+    const address = `areas/by-path?${new URLSearchParams({ path: area })}`;
+    const reader = await open("read", address);
+    await reader.getByText("Your token may only read.").waitFor();
+    expect(await reader.getByRole("form").count()).toBe(0);
+    await (await open("operate", address)).getByRole("form", { name: "Start a job" }).waitFor();
+  });
+
+  it("is what the role says, and the job shows who asked for it", async () => {
+    const page = await open("operate", `jobs/${failed}`);
+    await page.getByRole("button", { name: "Run again as a dry run" }).click();
+    await page.locator("dl.facts").getByText("reduce (dry run)").waitFor();
+    await page.locator("dl.facts").getByText("operate-user@127.0.0.1").waitFor();
+    await page.locator(".timeline").getByText("asked by operate-user@127.0.0.1").waitFor();
+    await page.getByRole("link", { name: "Jobs", exact: true }).click();
+    await page.getByRole("row", { name: /^reduce \(dry run\).*operate-user@127\.0\.0\.1/ }).waitFor();
+  });
+});
