@@ -136,7 +136,6 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     expect(await card.innerText()).toMatch(/reduce \S+small-6/);
     await stage.enqueue("hostb", area, "later");
     await card.getByText("1 waiting").waitFor();
-    await picture(page, "hosts");
     stage.release(area);
     await card.locator("progress").waitFor({ state: "detached" });
     expect(offences).toEqual([]);
@@ -203,6 +202,17 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
       .getByText(String(before - Number(moved)), { exact: true })
       .waitFor();
     expect(await textOf(page, "td[data-label='moved runs']")).toBe(moved);
+    // Its first job gave the area an id, which is its address from the next list of areas on.
+    await page.reload();
+    await row(page, "decoder").getByRole("link", { name: "decoder", exact: true }).click();
+    await page.waitForURL(/\/areas\/[0-9a-f-]{36}$/);
+    await page.reload();
+    await page.getByRole("heading", { level: 1, name: "decoder" }).waitFor();
+    await page
+      .locator(".story")
+      .getByRole("link", { name: `reduce, ${moved} runs` })
+      .click();
+    await page.locator("dl.facts").getByText("completed").waitFor();
     worker.child.kill("SIGTERM");
     expect((await worker.finished).code).toBe(0);
     // A browser itself notes the refusal of what had no selector.

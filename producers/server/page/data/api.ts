@@ -23,6 +23,8 @@ export async function ask<T>(path: string, body?: object, method = body && "POST
   });
   const answer: unknown = await response.json().catch(() => ({}));
   if (response.ok) return answer as T;
+  if (response.status === 401)
+    throw new Refusal("the token is no longer accepted: reload the page to enter one", 401);
   const { detail = response.statusText, hint } = answer as { detail?: string; hint?: string };
   throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`, response.status);
 }

@@ -11,7 +11,7 @@ import { jobAddress } from "../widgets/links.ts";
 /** Kinds that users request. */
 const requestable = ["reduce", "restore", "migrate"];
 
-/** Who asked and why, which a new request says anew. */
+/** Who requested it and why, which a new request says anew. */
 const origins = new Set(["v", "requestedBy", "policy", "schedule"]);
 
 /** Returns the request for a dry run of the same work; undefined if the token may not request it, or no user can. */

@@ -54,12 +54,12 @@ function endHappening({ finishedAt, startedAt, addedAt, state, forwarded }: JobR
   return { at: finishedAt, text: html`${stateText(state)}${where} ${took}` };
 }
 
-/** Shows when a job was asked for, how long it waited, when it started, the steps of a migration, and its end. */
+/** Shows when a job was requested, how long it waited, when it started, the steps of a migration, and its end. */
 export function timeline(job: JobReport, steps: readonly JobSummary[]): TemplateResult {
   const start = startHappening(job);
-  const asked = html`asked by <span class="path">${shown(job.requestedBy ?? "an unknown user")}</span>`;
+  const request = html`requested by <span class="path">${shown(job.requestedBy ?? "an unknown user")}</span>`;
   const past: Happening[] = [
-    { at: job.addedAt, text: asked },
+    { at: job.addedAt, text: request },
     ...(start === undefined ? [] : [start]),
     ...steps.map(stepHappening),
   ];

@@ -153,7 +153,7 @@ function facts(job: JobReport): TemplateResult {
     ${fact("kind", kindText({ job: job.job, dryRun, step: typeof step === "string" ? step : null }))}
     ${fact("state", stateText(job.state))} ${fact("area", job.area === null ? "–" : areaLink(job.area))}
     ${fact("host", html`${hostLink(job.host)}, <a href=${boardAddress(job.host, job.jobId)}>on Bull Board</a>`)}
-    ${fact("asked by", shown(job.requestedBy ?? "–"))}
+    ${fact("requested by", shown(job.requestedBy ?? "–"))}
   </dl>`;
 }
 

@@ -69,6 +69,6 @@ function filters(): TemplateResult {
     ${choice("Kind", given("job"), [["", "any kind"], ...plain(kinds)], choose("job"))}
     ${choice("Host", given("host"), [["", "any host"], ...plain(hosts)], choose("host"))}
     ${textFilter("Area or job id", given("area"), type("area"), paths)}
-    ${textFilter("Asked by", given("by"), type("by"))}
+    ${textFilter("Requested by", given("by"), type("by"))}
   </section>`;
 }

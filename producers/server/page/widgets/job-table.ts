@@ -6,7 +6,7 @@ import { runs, shown } from "../data/format.ts";
 import { areaLink, hostLink, jobLink, when } from "./links.ts";
 import { progressText } from "./progress.ts";
 
-const columns = ["Job", "State", "Area", "Host", "Asked by", "Asked", "Took", "Outcome"];
+const columns = ["Job", "State", "Area", "Host", "Requested by", "Requested", "Took", "Outcome"];
 
 const classes: Record<string, string> = { completed: "good", failed: "bad", active: "active" };
 
@@ -49,8 +49,8 @@ function row(job: JobSummary, withHost: boolean): TemplateResult {
     <td data-label="state">${stateText(job.state)}</td>
     <td data-label="area">${job.area === null ? "–" : areaLink(job.area)}</td>
     ${withHost ? html`<td data-label="host">${hostLink(job.host)}</td>` : nothing}
-    <td data-label="asked by" class="path">${shown(job.requestedBy ?? "–")}</td>
-    <td data-label="asked">${when(job.addedAt)}</td>
+    <td data-label="requested by" class="path">${shown(job.requestedBy ?? "–")}</td>
+    <td data-label="requested">${when(job.addedAt)}</td>
     <td data-label="took">${tookText(job)}</td>
     <td data-label="outcome" class="path">${outcome(job)}</td>
   </tr>`;

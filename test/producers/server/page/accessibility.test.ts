@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { setDrained } from "../../../../shared/queue/hosts.ts";
 import { writeOutcome } from "../../../../shared/queue/outcomes.ts";
-import { accessFaults, hasBrowser, picture, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { accessFaults, hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const wide = { viewport: { width: 1280, height: 900 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
@@ -62,7 +62,6 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
         expect([name, colorScheme, await accessFaults(page)]).toEqual([name, colorScheme, []]);
         const width = await page.evaluate("document.documentElement.scrollWidth - innerWidth");
         expect([name, options.viewport.width, width]).toEqual([name, options.viewport.width, 0]);
-        await picture(page, options === wide ? `page-${name}` : `page-${name}-phone`);
         expect(offences).toEqual([]);
         await page.close();
       }
@@ -83,7 +82,7 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { level: 1, name: "Jobs" }).waitFor();
     expect(await page.evaluate("document.activeElement.id")).toBe("main");
-    await tabTo("Asked by");
+    await tabTo("Requested by");
     await page.keyboard.type("no such user");
     await page.getByText("none", { exact: true }).waitFor();
     for (let letters = "no such user".length; letters > 0; letters--) await page.keyboard.press("Backspace");

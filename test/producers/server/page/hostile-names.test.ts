@@ -88,7 +88,7 @@ describe.skipIf(!hasBrowser)(
       expect(kind.text).toContain(`/${visible}${markup}`);
       expect(await kind.page.getByLabel("Log").innerText()).toContain(`${markup}\\u000a${visible}`);
       expect((await opened("jobs/long-area")).text).toContain(long);
-      expect((await opened("jobs/no-data")).text).toContain("asked by an unknown user");
+      expect((await opened("jobs/no-data")).text).toContain("requested by an unknown user");
       expect((await opened("jobs/odd-data")).text).toContain("migrate");
       expect((await opened("jobs/reduce-f")).text).toContain(`internal: ${markup}${visible}`);
       const { page, text } = await opened("jobs");

@@ -15,13 +15,13 @@ describe.skipIf(!hasBrowser)("the page of a migration (needs Chromium)", { timeo
       try {
         const jobId = await hosts.migrate(area, "host-b", { requestedBy: "ann@host-a" });
         const { page, offences } = await browser.open(`${server.url}/jobs/${jobId}`, {
-          viewport: { width: 1280, height: 1300 },
+          viewport: { width: 1280, height: 1000 },
         });
         await page.locator("dl.facts").getByText("completed").waitFor();
         const lines = page.locator(".timeline li");
         await lines.filter({ hasText: "step close on host-a completed" }).waitFor();
         const texts = await lines.allInnerTexts();
-        expect(texts[0]).toMatch(/asked by ann@host-a$/);
+        expect(texts[0]).toMatch(/requested by ann@host-a$/);
         expect(texts.some((text) => /started on host-b after .* by \d+@host-b/.test(text))).toBe(true);
         expect(texts.some((text) => /step check on host-a completed in [\d.]+ m?s$/.test(text))).toBe(true);
         expect(texts.at(-1)).toMatch(/ completed after [\d.]+ m?s$/);
@@ -33,7 +33,7 @@ describe.skipIf(!hasBrowser)("the page of a migration (needs Chromium)", { timeo
         await result
           .getByText(`${jobId}: moved ${area.directory} from host-a (10.9.0.1) to host-b (10.9.0.2)`)
           .waitFor();
-        await picture(page, "page-migration");
+        await picture(page, "job");
         await lines.getByRole("link", { name: "close" }).click();
         await page.locator("dl.facts").getByText("migrate-step close").waitFor();
         await page.locator("dl.facts").getByRole("link", { name: "host-a" }).waitFor();

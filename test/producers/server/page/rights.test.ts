@@ -63,7 +63,7 @@ describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeo
     await page.getByRole("button", { name: "Run again as a dry run" }).click();
     await page.locator("dl.facts").getByText("reduce (dry run)").waitFor();
     await page.locator("dl.facts").getByText("operate-user@127.0.0.1").waitFor();
-    await page.locator(".timeline").getByText("asked by operate-user@127.0.0.1").waitFor();
+    await page.locator(".timeline").getByText("requested by operate-user@127.0.0.1").waitFor();
     await page.getByRole("link", { name: "Jobs", exact: true }).click();
     await page.getByRole("row", { name: /^reduce \(dry run\).*operate-user@127\.0\.0\.1/ }).waitFor();
   });
