@@ -128,6 +128,10 @@ describe.skipIf(!hasBrowser)("the pages of jobs (need Chromium)", { timeout: 150
     const jobId = await stage.enqueue("hosta", area, "hold");
     const { page, offences } = await open(`jobs/${jobId}`);
     await fact(page, "state").getByText("active").waitFor();
+    let requests = 0;
+    page.on("request", (request) => {
+      if (request.method() === "DELETE") requests++;
+    });
     const cancel = page.getByRole("button", { name: "Cancel", exact: true });
     await cancel.click();
     const dialog = page.getByRole("dialog", { name: `Cancel ${jobId}?` });
@@ -138,6 +142,7 @@ describe.skipIf(!hasBrowser)("the pages of jobs (need Chromium)", { timeout: 150
     await cancel.click();
     await dialog.getByRole("button", { name: "Cancel the job" }).click();
     await fact(page, "state").getByText("cancelled").waitFor();
+    expect(requests).toBe(1);
     expect(await cancel.count()).toBe(0);
     expect(await page.getByRole("button", { name: "Retry" }).count()).toBe(0);
     expect(offences).toEqual([]);
