@@ -203,9 +203,9 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
       .waitFor();
     expect(await textOf(page, "td[data-label='moved runs']")).toBe(moved);
     // Its first job gave the area an id, which is its address from the next list of areas on.
-    await page.reload();
-    await row(page, "decoder").getByRole("link", { name: "decoder", exact: true }).click();
-    await page.waitForURL(/\/areas\/[0-9a-f-]{36}$/);
+    const link = row(page, "decoder").getByRole("link", { name: "decoder", exact: true });
+    await expect.poll(() => link.getAttribute("href"), { timeout: 45_000 }).toMatch(/^areas\/[0-9a-f-]{36}$/);
+    await link.click();
     await page.reload();
     await page.getByRole("heading", { level: 1, name: "decoder" }).waitFor();
     await page

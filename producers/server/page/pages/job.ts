@@ -61,10 +61,10 @@ export class JobPage implements PageView {
   async #poll(): Promise<boolean> {
     if (document.hidden && this.#report !== undefined) return false;
     try {
-      const from = this.#moment?.from ?? 0;
-      const moment = await ask<FollowedJob>(jobPath(this.#jobId, this.#host, "/follow", { from }));
+      const moment = await this.#readNews();
+      const { state, startedAt, host } = this.#report ?? {};
       // Its data may be long: it is read again only when the job has changed.
-      if (moment.state !== this.#report?.state || moment.startedAt !== this.#report.startedAt)
+      if (moment.state !== state || moment.startedAt !== startedAt || moment.host !== host)
         this.#report = await ask<JobReport>(jobPath(this.#jobId, this.#host));
       this.#take(moment);
       return moment.finishedAt !== null;
@@ -74,9 +74,18 @@ export class JobPage implements PageView {
     }
   }
 
+  async #readNews(): Promise<FollowedJob> {
+    const { host, from } = this.#moment ?? { from: 0 };
+    const read = (after: number) =>
+      ask<FollowedJob>(jobPath(this.#jobId, this.#host, "/follow", { from: after }));
+    const moment = await read(from);
+    if (host === undefined || moment.host === host) return moment;
+    // It was forwarded, and has another log there.
+    this.#log.length = 0;
+    return await read(0);
+  }
+
   #take(moment: FollowedJob): void {
-    // A job that was forwarded has another log there.
-    if (this.#moment !== undefined && this.#moment.host !== moment.host) this.#log.length = 0;
     this.#log.push(...moment.log);
     this.#moment = moment;
     this.#trouble = undefined;
@@ -92,6 +101,8 @@ export class JobPage implements PageView {
     if (job === undefined)
       return html`<h1 class="path">${shown(this.#jobId)}</h1>
         ${this.#trouble === undefined ? html`<p aria-busy="true">Loading…</p>` : trouble}`;
+    // BullMQ drops the oldest lines of a long log, so that those after them may have been missed.
+    const log = job.finishedAt === null ? this.#log : job.log;
     return html`<h1 class="path">${shown(job.jobId)}</h1>
       ${trouble} ${facts(job)} ${this.#actions.view(job)} ${this.#progress(job)} ${errorOf(job)} ${warnings(job)}
       <h2>Timeline</h2>
@@ -99,9 +110,9 @@ export class JobPage implements PageView {
       ${this.#result(job)}
       <h2>Log</h2>
       ${
-        this.#log.length === 0
+        log.length === 0
           ? html`<p class="quiet">empty</p>`
-          : html`<pre class="text" tabindex="0" aria-label="Log">${this.#log.map(shown).join("\n")}</pre>`
+          : html`<pre class="text" tabindex="0" aria-label="Log">${log.map(shown).join("\n")}</pre>`
       }
       ${json("Data as JSON", job.data)}
       <p class="quiet">On the command line: <code class="path">mtjobs job ${shown(job.jobId)}</code></p>`;

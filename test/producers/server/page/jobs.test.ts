@@ -122,6 +122,22 @@ describe.skipIf(!hasBrowser)("the pages of jobs (need Chromium)", { timeout: 150
     expect(offences).toEqual([]);
   });
 
+  it("follows a job to the queue that it is forwarded to, with the log that it has there", async () => {
+    const { stage } = served;
+    const area = stage.area("forwarded", "hosta");
+    const jobId = await stage.enqueue("hostm", area, "hold");
+    const job = await stage.queue("hostm").getJob(jobId);
+    for (const line of ["one", "two", "three", "four"]) await job?.log(`line ${line}`);
+    const { page } = await open(`jobs/${jobId}`);
+    await page.getByLabel("Log").getByText("line four").waitFor();
+    await stage.worker("hostm");
+    await fact(page, "host").getByText("hosta").waitFor();
+    await page.getByLabel("Log").getByText("the script is hold").waitFor();
+    expect(await page.getByLabel("Log").innerText()).not.toContain("line four");
+    stage.release(area);
+    await fact(page, "state").getByText("completed").waitFor();
+  });
+
   it("cancels a job once the user has confirmed it, and not if the dialog is left", async () => {
     const { stage } = served;
     const area = stage.area("cancelled", "hosta");
