@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 import type { MoveName } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { verbOf } from "../../shared/text.ts";
+import { verbOf } from "../../shared/job-verbs.ts";
 import { isPattern } from "../areas/choose-areas.ts";
 import { resultText } from "../format/move-result.ts";
 import { checkRequest, type MoveRequest, payloadMembers } from "../jobs/check-move.ts";

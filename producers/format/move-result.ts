@@ -1,6 +1,7 @@
 import type { MovedRun, MoveResult, SkipReason } from "../../shared/contract/move-result.ts";
 import { recordTables } from "../../shared/contract/names.ts";
-import { bytesText, countText, plural, verbOf } from "../../shared/text.ts";
+import { verbOf } from "../../shared/job-verbs.ts";
+import { bytesText, countText, plural } from "../../shared/text.ts";
 import { elapsedText } from "../../shared/time/elapsed.ts";
 import type { JobResult } from "../contract/job.ts";
 import { isMigrateResult } from "../jobs/job-view.ts";

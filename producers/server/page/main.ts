@@ -33,7 +33,7 @@ const routes: readonly PageRoute[] = [
   { pattern: "/hosts", open: hostsPage },
   { pattern: "/hosts/:host", open: ({ host = "" }) => new HostPage(host) },
   { pattern: "/schedules", open: schedulesPage },
-  { pattern: "/search", open: () => new SearchPage() },
+  { pattern: "/search", keys: ["q"], open: () => new SearchPage() },
 ];
 
 function element(id: string): HTMLElement {

@@ -1,5 +1,6 @@
 import type { MigrateResult } from "../../../../shared/contract/migrate-result.ts";
-import { agoText, plural, verbOf } from "../../../../shared/text.ts";
+import { verbOf } from "../../../../shared/job-verbs.ts";
+import { agoText, plural } from "../../../../shared/text.ts";
 import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import { areaPath } from "../../../areas/area-path.ts";
 import type { JobView } from "../../../contract/job.ts";

@@ -9,6 +9,7 @@ export class Resource<T> {
   value: T | undefined;
   trouble: string | undefined;
   readonly #freshFor: number;
+  readonly #followsJobs: boolean;
   #path: string | undefined;
   /** `state.jobsVersion` at the last request. */
   #version = -1;
@@ -16,9 +17,10 @@ export class Resource<T> {
   #at = Number.NEGATIVE_INFINITY;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  /** @param freshFor milliseconds until the document is read again */
-  constructor(freshFor = 15_000) {
+  /** @param freshFor milliseconds until the document is read again; `followsJobs`: also whenever a job changes */
+  constructor({ freshFor = 15_000, followsJobs = true } = {}) {
     this.#freshFor = freshFor;
+    this.#followsJobs = followsJobs;
   }
 
   get isLoading(): boolean {
@@ -28,7 +30,9 @@ export class Resource<T> {
   /** Called at each drawing: requests `path` if it is another one than before, if jobs have changed, or if it is outdated. */
   want(path: string): this {
     const isOther = path !== this.#path;
-    const isOld = performance.now() - this.#at > this.#freshFor || this.#version !== state.jobsVersion;
+    const isOld =
+      performance.now() - this.#at > this.#freshFor ||
+      (this.#followsJobs && this.#version !== state.jobsVersion);
     if (isOther || (isOld && this.#timer === undefined && !document.hidden)) {
       clearTimeout(this.#timer);
       this.#path = path;

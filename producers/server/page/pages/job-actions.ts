@@ -9,7 +9,7 @@ import { confirmed } from "../widgets/confirm.ts";
 import { jobAddress } from "../widgets/links.ts";
 
 /** Kinds that users request. */
-const requestable = ["reduce", "restore", "migrate"];
+const requestable = ["reduce", "restore", "purge", "import", "migrate"];
 
 /** Who requested it and why, which a new request says anew. */
 const origins = new Set(["v", "requestedBy", "policy", "schedule"]);

@@ -25,7 +25,7 @@ export class JobPage implements PageView {
   readonly #host: string | undefined;
   readonly #actions = new JobActions();
   readonly #meter = new RateMeter();
-  readonly #steps = new Resource<{ jobs: JobSummary[] }>(5000);
+  readonly #steps = new Resource<{ jobs: JobSummary[] }>({ freshFor: 5000 });
   readonly #log: string[] = [];
   #report: JobReport | undefined;
   #moment: FollowedJob | undefined;

@@ -12,7 +12,7 @@ import { jobTable } from "../widgets/job-table.ts";
 const fewest = 100;
 const most = 500;
 
-const kinds = ["reduce", "restore", "migrate", "migrate-step"] as const;
+const kinds = ["reduce", "restore", "purge", "import", "migrate", "migrate-step"] as const;
 const unfinished = jobStates.filter(isUnfinished).join(",");
 
 /** The jobs of all hosts, filtered by what the address says. */

@@ -1,5 +1,6 @@
 import { html, type TemplateResult } from "lit-html";
 import type { JobSummary } from "../../../contract/job.ts";
+import type { Search } from "../../../contract/totals.ts";
 import { shown } from "../data/format.ts";
 import { Resource } from "../data/resource.ts";
 import { type PageView, query } from "../data/router.ts";
@@ -11,16 +12,24 @@ import { areaLink, hostLink } from "../widgets/links.ts";
 /** Results of each kind. */
 const most = 20;
 
-/** What was found of one kind; undefined while it is being searched. */
+/** What was found of one kind; `count` is undefined while it is being searched, and 0 hides it. */
 interface Found {
   title: string;
   count: number | undefined;
   list: () => TemplateResult;
 }
 
-/** Finds areas, hosts and jobs by a part of their names. */
+/** Fewest characters for which runs are searched: that reads databases. */
+const fewestForRuns = 2;
+
+/** Finds areas, hosts, jobs and runs by a part of their names. */
 export class SearchPage implements PageView {
   readonly #jobs = new Resource<{ jobs: JobSummary[] }>();
+  /** Runs change slowly, and all databases are read for them. */
+  readonly #all = new Resource<Pick<Search, "runs">>({
+    freshFor: Number.POSITIVE_INFINITY,
+    followsJobs: false,
+  });
 
   title(): string {
     return `Search: ${shown(query().get("q") ?? "")}`;
@@ -29,8 +38,8 @@ export class SearchPage implements PageView {
   view(): TemplateResult {
     const text = (query().get("q") ?? "").trim();
     if (text === "")
-      return html`<h1>Search</h1><p>Type a part of an area's name or path, a host's name, or a job's id.</p>`;
-    const found = [searchAreas(text), searchHosts(text), this.#searchJobs(text)];
+      return html`<h1>Search</h1><p>Type a part of the name of an area, a host or a run, of an area's path, or of a job's id.</p>`;
+    const found = [searchAreas(text), searchHosts(text), this.#searchJobs(text), this.#searchRuns(text)];
     const nothingFound = found.every(({ count }) => count === 0);
     return html`<h1 class="path">Search: ${shown(text)}</h1>
       ${nothingFound ? html`<p role="status">Nothing found.</p>` : found.map(section)}`;
@@ -41,13 +50,41 @@ export class SearchPage implements PageView {
     const { value, trouble } = this.#jobs.want(`jobs?${request}`);
     return {
       title: "Jobs",
-      count: trouble === undefined ? value?.jobs.length : undefined,
+      count: trouble === undefined ? value?.jobs.length : 1,
       list: () =>
         trouble === undefined
           ? jobTable("Jobs", value?.jobs)
           : html`<p class="bad" role="alert">${shown(trouble)}</p>`,
     };
   }
+
+  #searchRuns(text: string): Found {
+    if (text.length < fewestForRuns) return { title: "Runs", count: 0, list: () => html`` };
+    const { value, trouble } = this.#all.want(`search?${new URLSearchParams({ q: text.slice(0, 200) })}`);
+    return {
+      title: "Runs",
+      count: trouble !== undefined || value?.runs === null ? 1 : value?.runs.list.length,
+      list: () =>
+        trouble === undefined
+          ? runsList(value?.runs)
+          : html`<p class="bad" role="alert">${shown(trouble)}</p>`,
+    };
+  }
+}
+
+function runsList(found: Search["runs"] | undefined): TemplateResult {
+  if (found === undefined) return html``;
+  if (found === null) return html`<p class="bad" role="alert">The areas' file system does not respond.</p>`;
+  const { list, complete, searched, total } = found;
+  return html`<ul>
+      ${list.map(
+        ({ area, id, target, runname, where }) =>
+          html`<li class="path">
+            ${shown(`${target}/${runname}`)} <span class="quiet">run ${id} in ${where} of</span> ${areaLink(area)}
+          </li>`,
+      )}
+    </ul>
+    ${complete ? "" : html`<p class="quiet">There may be more: ${searched} of ${total} areas were searched.</p>`}`;
 }
 
 const contains = (whole: string, part: string) => whole.toLowerCase().includes(part.toLowerCase());

@@ -39,7 +39,7 @@ export function header(): TemplateResult {
       </ul>
     </nav>
     <form role="search" @submit=${search}>
-      <input type="search" name="q" aria-label="Search areas, jobs and hosts" placeholder="Search" .value=${query().get("q") ?? ""} />
+      <input type="search" name="q" aria-label="Search areas, jobs, runs and hosts" placeholder="Search" .value=${query().get("q") ?? ""} />
     </form>
     <ul>
       <li><a href="queues">Queues</a></li>

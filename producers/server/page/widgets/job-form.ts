@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit-html";
+import { verbOf } from "../../../../shared/job-verbs.ts";
 import type { Enqueued } from "../../../contract/job.ts";
 import { ask, jobPath } from "../data/api.ts";
 import type { MoveJob } from "../data/documents.ts";
@@ -80,7 +81,7 @@ export class JobForm {
     }
     const { moved, skippedCounts, warnings } = job.result;
     const skipped = Object.entries(skippedCounts).map(([reason, count]) => `${count} ${reason}`);
-    const done = request.job === "restore" ? "restored" : "moved";
+    const done = verbOf(request.job).did;
     const stay = skipped.length === 0 ? "" : `; not ${done}: ${skipped.join(", ")}`;
     return html`<p class=${dryRun ? "" : "good"}>
         ${runs(moved.runs ?? 0)} ${dryRun ? `would be ${done}` : done}${stay}.

@@ -1,5 +1,6 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
+import { verbOf } from "../../../../shared/job-verbs.ts";
 import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import type { JobSummary } from "../../../contract/job.ts";
 import { runs, shown } from "../data/format.ts";
@@ -31,7 +32,7 @@ function outcome(job: JobSummary): TemplateResult | string | typeof nothing {
   const warnings = job.warnings === 0 ? "" : `, ${job.warnings} warning${job.warnings === 1 ? "" : "s"}`;
   if (job.outcome !== null) return `${shown(job.outcome)}${warnings}`;
   if (job.movedRuns === null) return nothing;
-  const verb = job.job === "restore" ? "restored" : "moved";
+  const verb = verbOf(job.job).did;
   return `${runs(job.movedRuns)} ${job.dryRun ? `would be ${verb}` : verb}${warnings}`;
 }
 

@@ -1,9 +1,12 @@
+import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
+import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const token = "a long enough token";
 const base = "/farm/jobs";
+const bearer = { authorization: `Bearer ${token}` };
 
 describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage({ env: { MTJOBS_TOKEN: token, MTJOBS_BASE_PATH: base } });
@@ -21,6 +24,8 @@ describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150
   beforeAll(async () => {
     const { stage } = served;
     area = stage.area("adder", "hosta");
+    const options = { cacheRoot: "/nowhere", user: "ann", withCache: false, unsynced: false };
+    buildArea({ directory: join(stage.root, "bus"), host: "hosta", runs: 3, testsPerRun: 1, ...options });
     jobId = await stage.enqueue("hosta", area, "later");
     await stage.add("hostb", "reduce", { v: 1, area, requestedBy: "bob@hostb" });
   });
@@ -91,9 +96,9 @@ describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150
     expect(other.status).toBe(404);
   });
 
-  it("finds areas, hosts and jobs by a part of their names", async () => {
+  it("finds areas, hosts, jobs and runs by a part of their names", async () => {
     const { page, offences } = await open("jobs");
-    const search = page.getByRole("searchbox", { name: "Search areas, jobs and hosts" });
+    const search = page.getByRole("searchbox", { name: "Search areas, jobs, runs and hosts" });
     await search.fill("ADD");
     await search.press("Enter");
     await heading(page, "Search: ADD");
@@ -112,11 +117,21 @@ describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150
       .getByRole("link", { name: "reduce" })
       .click();
     await heading(page, jobId);
+    const [run] = (await served.call(`GET ${base}/api/v1/search?q=.1`, undefined, bearer)).body.runs.list;
+    await search.fill(run.runname);
+    await search.press("Enter");
+    const runs = page.locator("section", { has: page.getByRole("heading", { name: "Runs" }) });
+    await runs
+      .getByRole("listitem")
+      .filter({ hasText: `${run.target}/${run.runname}` })
+      .getByRole("link")
+      .click();
+    await heading(page, "bus");
     await search.fill("no such thing");
     await search.press("Enter");
     await page.getByText("Nothing found.").waitFor();
     await page.goBack();
-    await heading(page, jobId);
+    await heading(page, "bus");
     expect(offences).toEqual([]);
   });
 
