@@ -36,16 +36,26 @@ export type { AreaStatus, Check } from "../producers/contract/area.ts";
 export type { AutomaticStatus, FleetStatus as FarmStatus, QueueStatus } from "../producers/contract/fleet.ts";
 export type { Cancelled, JobReport, JobView } from "../producers/contract/job.ts";
 export type { JobState } from "../producers/contract/job-states.ts";
+export type {
+  DrainedArea,
+  DrainResult,
+  Schedule,
+  ScheduleStatus,
+  StayedArea,
+} from "../producers/contract/schedule.ts";
 export type { Examination } from "../producers/doctor/diagnose-and-repair.ts";
 export type { DrainOptions } from "../producers/fleet/drain.ts";
-export type { DrainedArea, DrainHooks, DrainResult, StayedArea } from "../producers/fleet/drain-areas.ts";
+export type { DrainHooks } from "../producers/fleet/drain-areas.ts";
 export type { FullDb, FullDbOptions, Query, Row } from "../producers/full-db/full-db.ts";
 export type { Parameters, Value } from "../producers/full-db/parameters.ts";
 export type { MigrateOptions } from "../producers/jobs/check-migrate.ts";
 export type { JobFilter } from "../producers/jobs/list-jobs.ts";
-export type { ReduceOptions, RestoreOptions } from "../producers/jobs/options.ts";
-export type { ScheduleStatus } from "../producers/jobs/schedule-status.ts";
-export type { Schedule } from "../producers/jobs/schedules.ts";
+export type {
+  ImportOptions,
+  PurgeOptions,
+  ReduceOptions,
+  RestoreOptions,
+} from "../producers/jobs/options.ts";
 export type { MigrateCheck, MigrateOutcome, MigrateResult } from "../shared/contract/migrate-result.ts";
 export type {
   MovedRun,

@@ -1,10 +1,12 @@
 import { JobsError } from "../../shared/errors.ts";
 import { parseDuration } from "../../shared/time/duration.ts";
-import { checkMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
-import { checkRequest, type RequestPlace } from "../jobs/check-move.ts";
-import { type Duration, type ReduceOptions, requestFrom } from "../jobs/options.ts";
-import { type ScheduleStatus, scheduleStatus } from "../jobs/schedule-status.ts";
-import { addSchedule, removeSchedule, type Schedule } from "../jobs/schedules.ts";
+import type { Schedule, ScheduleStatus } from "../contract/schedule.ts";
+import type { MigrateOptions } from "../jobs/check-migrate.ts";
+import type { RequestPlace } from "../jobs/check-move.ts";
+import type { Duration, ReduceOptions } from "../jobs/options.ts";
+import { requestSchedule, scheduledNames } from "../jobs/request-job.ts";
+import { scheduleStatus } from "../jobs/schedule-status.ts";
+import { removeSchedule } from "../jobs/schedules.ts";
 import type { LastingSession } from "../jobs/session.ts";
 
 /** When a schedule is due: either `cron` or `every`. */
@@ -41,17 +43,14 @@ export class MtJobsSchedules {
     options: ReduceOptions | MigrateOptions,
     { every, ...times }: ScheduleTimes,
   ): Promise<Schedule> {
-    if (job !== "reduce" && job !== "migrate") {
+    if (!scheduledNames.includes(job)) {
       throw new JobsError("usage", `"${String(job)}" cannot be scheduled`, {
         hint: "use reduce or migrate",
       });
     }
     const everyMs = typeof every === "string" ? parseDuration(every, "every") : every;
-    const checked =
-      job === "migrate"
-        ? await checkMigrate(area, options as MigrateOptions, this.#place)
-        : await checkRequest(job, requestFrom<"reduce">(area, options), this.#place);
-    return await this.#session.ask((session) => addSchedule(session, checked, { ...times, every: everyMs }));
+    const request = { name: job, area, options, times: { ...times, every: everyMs } };
+    return await requestSchedule(this.#session, request, this.#place);
   }
 
   /** Returns all schedules by name, with the outcome of their last jobs. */

@@ -1,39 +1,11 @@
 import type { MigrateResult } from "../../shared/contract/migrate-result.ts";
 import { defined } from "../../shared/defined.ts";
 import type { ErrorCode } from "../../shared/error-codes.ts";
-import type { ErrorDocument } from "../../shared/error-document.ts";
 import { JobsError, toJobsError } from "../../shared/errors.ts";
+import type { DrainResult } from "../contract/schedule.ts";
 import { checkMigrate, enqueueMigrate, type MigrateOptions } from "../jobs/check-migrate.ts";
 import { followJob } from "../jobs/follow.ts";
 import type { Session } from "../jobs/session.ts";
-
-/** An area that is migrating or has migrated. */
-export interface DrainedArea {
-  area: string;
-  to: string;
-  jobId: string;
-}
-
-export interface StayedArea extends Partial<DrainedArea> {
-  area: string;
-  code: ErrorCode;
-  message: string;
-}
-
-export interface DrainResult {
-  /** The host's queue name. */
-  host: string;
-  dryRun: boolean;
-  /** Whether it takes no new areas from now on; false in a dry run. */
-  drained: boolean;
-  moved: DrainedArea[];
-  stayed: StayedArea[];
-  /** Requested, but not followed to the end. */
-  enqueued: DrainedArea[];
-  warnings: string[];
-  /** Why following ended before the migrations did. */
-  error?: ErrorDocument;
-}
 
 export interface DrainHooks {
   /** Aborted: following ends; the jobs continue. */
@@ -45,6 +17,10 @@ export interface DrainHooks {
 export interface DrainDeps {
   cwd: string;
   env: NodeJS.ProcessEnv;
+  /** The requester, if it is not the user of this process. */
+  requestedBy?: string | undefined;
+  /** False: the migrations are requested, and not followed. */
+  follow?: boolean;
 }
 
 /** Requests the migration of one area; an error makes it an area that stays. */
@@ -53,13 +29,20 @@ export async function askFor(
   area: string,
   to: string | undefined,
   options: MigrateOptions,
-  { cwd, env, onNote }: DrainHooks & DrainDeps,
+  { cwd, env, requestedBy, onNote }: DrainHooks & DrainDeps,
   { enqueued, stayed }: DrainResult,
 ): Promise<void> {
   try {
     if (to === undefined)
       throw new JobsError("unfit-host", "no available host has the area below its MTJOBS_AREAS");
-    const checked = await checkMigrate(area, { ...options, to }, { settings: session.settings, cwd, env });
+    const checked = await checkMigrate(
+      area,
+      { ...options, to },
+      {
+        ...{ settings: session.settings, cwd, env },
+        requestedBy,
+      },
+    );
     const { jobId, host } = await enqueueMigrate(session, checked);
     enqueued.push({ area, to: host, jobId });
     onNote?.(`${area}: requested its migration to ${host} (${jobId})`);

@@ -7,11 +7,12 @@ import { isInside } from "../../shared/files/roots.ts";
 import { clearDrained, hostNamed, setDrained } from "../../shared/queue/hosts.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
+import type { DrainResult, Undrained } from "../contract/schedule.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { requester } from "../jobs/check-move.ts";
 import type { Session } from "../jobs/session.ts";
 import { type Fleet, fitTarget, readFleet } from "../jobs/target-host.ts";
-import { askFor, type DrainDeps, type DrainHooks, type DrainResult, followAll } from "./drain-areas.ts";
+import { askFor, type DrainDeps, type DrainHooks, followAll } from "./drain-areas.ts";
 
 /** Options of a drain; inherited ones apply to each migration. */
 export interface DrainOptions extends Omit<MigrateOptions, "to" | "from" | "takeover" | "yes"> {
@@ -42,7 +43,7 @@ export async function drainHost(
   const dryRun = options.dryRun === true;
   assertRoots(settings);
   // First, so that no area moves to it during the scan.
-  if (!dryRun) await setDrained(redis, settings.prefix, names[0], requester(settings));
+  if (!dryRun) await setDrained(redis, settings.prefix, names[0], hooks.requestedBy ?? requester(settings));
   const survey = listHomes(settings, hooks.env);
   const result: DrainResult = {
     host: names[0],
@@ -63,15 +64,13 @@ export async function drainHost(
     })),
   );
   for (const [area] of leaving) await askFor(session, area, plan.get(area), each, hooks, result);
-  if (options.whenQuiet !== true || wait === true) await followAll(session, hooks, result);
+  const isFollowed = hooks.follow ?? (options.whenQuiet !== true || wait === true);
+  if (isFollowed) await followAll(session, hooks, result);
   return result;
 }
 
 /** Lets a host take areas again. `was`: whether it had been drained. */
-export async function undrainHost(
-  session: Session,
-  host: string,
-): Promise<{ host: string; drained: false; was: boolean }> {
+export async function undrainHost(session: Session, host: string): Promise<Undrained> {
   const [name] = namesOf(host, await readFleet(session));
   return {
     host: name,

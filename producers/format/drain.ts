@@ -1,5 +1,5 @@
 import { plural } from "../../shared/text.ts";
-import type { DrainedArea, DrainResult, StayedArea } from "../fleet/drain-areas.ts";
+import type { DrainedArea, DrainResult, StayedArea } from "../contract/schedule.ts";
 import { printable, textTable } from "./table.ts";
 
 /** Formats the result of draining a host: what moved, what stays and why, what is still pending. */

@@ -1,10 +1,9 @@
 import type { Origin, Outcome } from "../../shared/contract/queue-records.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import type { AutomaticStatus } from "../contract/fleet.ts";
-import { listSchedules, nextText, type Schedule } from "./schedules.ts";
+import type { Schedule, ScheduleStatus } from "../contract/schedule.ts";
+import { listSchedules, nextText } from "./schedules.ts";
 import type { Session } from "./session.ts";
-
-export type ScheduleStatus = Schedule & Pick<AutomaticStatus, "ok" | "problem" | "last">;
 
 /** Returns all schedules and policies of all hosts, by name. */
 export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {

@@ -7,32 +7,13 @@ import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts
 import { forgetOutcome } from "../../shared/queue/outcomes.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import { ownZone, parseZone, zonedText } from "../../shared/time/time-window.ts";
+import type { Schedule } from "../contract/schedule.ts";
 import type { CheckedMigrate } from "./check-migrate.ts";
 import type { CheckedRequest } from "./check-move.ts";
 import { chooseHost } from "./enqueue.ts";
 import { knownHosts } from "./list-jobs.ts";
 import type { Session } from "./session.ts";
 import { fitTarget, readFleet } from "./target-host.ts";
-
-export interface Schedule {
-  name: string;
-  /** The host whose queue has the schedule. */
-  host: string;
-  job: string;
-  area: string;
-  /** A cron pattern in time zone `tz`; null if the schedule has an interval. */
-  cron: string | null;
-  tz: string | null;
-  /** Ms; null if the schedule has a pattern. */
-  every: number | null;
-  /** When it is next due, ISO 8601. */
-  next: string | null;
-  /** A due job was not started for over a minute: no worker serves the host, or it is busy. */
-  overdue: boolean;
-  requestedBy: string;
-  /** The data of each job. */
-  data: JobPayload;
-}
 
 export interface ScheduleOptions {
   /** Unique among all hosts; default: made from the job's and the area's names. */

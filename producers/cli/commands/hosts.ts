@@ -1,8 +1,8 @@
 import { ExitCode } from "../../../shared/error-codes.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { plural } from "../../../shared/text.ts";
+import type { DrainResult } from "../../contract/schedule.ts";
 import { drainHost, undrainHost } from "../../fleet/drain.ts";
-import type { DrainResult } from "../../fleet/drain-areas.ts";
 import { type Forgotten, forgetHost } from "../../fleet/forget-host.ts";
 import { drainText } from "../../format/drain.ts";
 import { withSession } from "../../jobs/session.ts";

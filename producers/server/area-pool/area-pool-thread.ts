@@ -1,4 +1,5 @@
 // The thread in which the server reads areas. Started by area-pool.ts, never imported.
+
 import { openAllowedArea } from "../../../shared/area/area.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
@@ -15,18 +16,22 @@ import { searchRuns } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
+import type { DrainResult, Schedule } from "../../contract/schedule.ts";
 import type { Search } from "../../contract/totals.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
+import { drainHost } from "../../fleet/drain.ts";
 import { locateFiles } from "../../full-db/locate.ts";
-import { requestJob } from "../../jobs/request-job.ts";
+import { requestJob, requestSchedule } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
 import type {
   AreaPoolAnswer,
+  DrainTask,
   EnqueueTask,
   LocatedArea,
   MeasuredArea,
   RunsTask,
   RunTask,
+  ScheduleTask,
   SearchTask,
   StatusTask,
   TestsTask,
@@ -57,6 +62,26 @@ async function answer<T>(work: () => T | Promise<T>): Promise<AreaPoolAnswer<T>>
 
 export function enqueue({ settings, requestedBy, request }: EnqueueTask): Promise<AreaPoolAnswer<Enqueued>> {
   return answer(() => requestJob(session(settings), request, { ...placeOf(settings), requestedBy }));
+}
+
+export function schedule({
+  settings,
+  requestedBy,
+  request,
+}: ScheduleTask): Promise<AreaPoolAnswer<Schedule>> {
+  return answer(() => requestSchedule(session(settings), request, { ...placeOf(settings), requestedBy }));
+}
+
+/** Requests the migrations of a drain, without following them. */
+export function drain({
+  settings,
+  requestedBy,
+  host,
+  options,
+}: DrainTask): Promise<AreaPoolAnswer<DrainResult>> {
+  const { cwd, env } = placeOf(settings);
+  const deps = { cwd, env, requestedBy, follow: false };
+  return answer(() => session(settings).ask((open) => drainHost(open, host, options, deps)));
 }
 
 export function status({ settings, area }: StatusTask): Promise<AreaPoolAnswer<AreaStatus>> {

@@ -11,9 +11,11 @@ import type { RunSearch } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
+import type { DrainResult, Schedule } from "../../contract/schedule.ts";
 import type { Search } from "../../contract/totals.ts";
+import type { DrainOptions } from "../../fleet/drain.ts";
 import type { ReadFiles } from "../../full-db/locate.ts";
-import type { JobRequest } from "../../jobs/request-job.ts";
+import type { JobRequest, ScheduleRequest } from "../../jobs/request-job.ts";
 
 /** A thread's response; errors cross threads as documents. */
 export type AreaPoolAnswer<T> = { value: T } | { error: ErrorDocument };
@@ -56,6 +58,19 @@ export interface EnqueueTask {
   settings: Settings;
   requestedBy: string;
   request: JobRequest;
+}
+
+export interface ScheduleTask {
+  settings: Settings;
+  requestedBy: string;
+  request: ScheduleRequest;
+}
+
+export interface DrainTask {
+  settings: Settings;
+  requestedBy: string;
+  host: string;
+  options: DrainOptions;
 }
 
 /** Maximum number of requests waiting for a thread; further ones are refused. */
@@ -105,6 +120,16 @@ export class AreaPool {
   /** @throws {JobsError} the reason for a refusal */
   enqueue(request: JobRequest, requestedBy: string): Promise<Enqueued> {
     return this.#run<Enqueued>(this.#quick, "enqueue", { request, requestedBy });
+  }
+
+  /** @throws {JobsError} as `requestSchedule` */
+  schedule(request: ScheduleRequest, requestedBy: string): Promise<Schedule> {
+    return this.#run<Schedule>(this.#quick, "schedule", { request, requestedBy });
+  }
+
+  /** Requests the migrations of a drain, without following them. @throws {JobsError} as `drainHost` */
+  drain(host: string, options: DrainOptions, requestedBy: string): Promise<DrainResult> {
+    return this.#run<DrainResult>(this.#slow, "drain", { host, options, requestedBy });
   }
 
   /** @throws {JobsError} `not-an-area`, `outside-roots`, … */

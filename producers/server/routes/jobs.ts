@@ -255,7 +255,13 @@ export interface JobBody {
   [option: string]: unknown;
 }
 
-const duration = z.string().max(32).regex(durationPattern, `is not a duration such as ${durationExamples}`);
+export const duration = z
+  .string()
+  .max(32)
+  .regex(durationPattern, `is not a duration such as ${durationExamples}`);
+
+/** Milliseconds or a duration. */
+export const someTime = z.union([z.int().nonnegative(), duration]).optional();
 
 /** Members that are milliseconds in the queue, and may be durations here, as on the command line. */
 const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline"] as const;
@@ -263,9 +269,7 @@ const durations = ["age", "deadAfter", "grace", "maxTime", "quietFor", "deadline
 function bodySchema(name: RequestName) {
   const { v: _version, requestedBy: _who, ...shape } = payloadSchemas[name].shape;
   const eased = Object.fromEntries(
-    durations
-      .filter((member) => member in shape)
-      .map((member) => [member, z.union([z.int().nonnegative(), duration]).optional()]),
+    durations.filter((member) => member in shape).map((member) => [member, someTime]),
   );
   return z
     .strictObject({
@@ -278,6 +282,10 @@ function bodySchema(name: RequestName) {
 }
 
 const schemas = requestNames.map(bodySchema);
+
+/** Returns the body of a request for a job of this kind; the same object each time, which has an id. */
+export const requestSchema = (name: RequestName) =>
+  schemas[requestNames.indexOf(name)] as (typeof schemas)[number];
 
 const jobBodySchema = z.discriminatedUnion(
   "job",

@@ -48,6 +48,9 @@ describe("the description of the API", () => {
           "areas",
           "hosts",
           "whoami",
+          "schedules",
+          "schedules/{name}",
+          "hosts/{host}/drain",
           "totals",
           "search",
         ])

@@ -1,0 +1,90 @@
+import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
+import { parseDuration } from "../../../shared/time/duration.ts";
+import { mayUse } from "../../contract/roles.ts";
+import { scheduleSchema, scheduleStatusSchema } from "../../contract/schedule.ts";
+import type { ScheduledName } from "../../jobs/request-job.ts";
+import { scheduleStatus } from "../../jobs/schedule-status.ts";
+import { removeSchedule } from "../../jobs/schedules.ts";
+import { duration, problems, requestSchema } from "./jobs.ts";
+import { plainProblem, sendProblem } from "./problems.ts";
+import type { ServerContext } from "./server-context.ts";
+
+const scheduleName = z.string().min(1).max(100);
+
+const scheduleBodySchema = z
+  .strictObject({
+    name: scheduleName.optional(),
+    cron: z.string().max(256).optional(),
+    every: z.union([z.int().positive(), duration]).optional(),
+    tz: z.string().max(64).optional(),
+    request: z
+      .discriminatedUnion("job", [requestSchema("reduce"), requestSchema("migrate")])
+      .meta({ description: "A job, as in POST /jobs" }),
+  })
+  .meta({ id: "ScheduleRequest" });
+
+interface ScheduleBody {
+  name?: string;
+  cron?: string;
+  every?: number | string;
+  tz?: string;
+  request: { job: ScheduledName; area: string; requestedBy?: string; [option: string]: unknown };
+}
+
+/** `/api/v1/schedules`. */
+export const scheduleRoutes =
+  ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.get(
+      "/schedules",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "All schedules, and how their last jobs ended",
+          response: { 200: z.object({ schedules: z.array(scheduleStatusSchema) }), ...problems() },
+        },
+      },
+      async () => ({ schedules: await ask(() => scheduleStatus(session)) }),
+    );
+    app.post(
+      "/schedules",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "Repeat a reduce or a migration",
+          description: "By `cron`, a pattern in the time zone `tz`, or by `every`, a minute or more.",
+          body: scheduleBodySchema,
+          response: { 201: scheduleSchema, ...problems(400, 403, 404, 409, 413, 415) },
+        },
+      },
+      async (request, reply) => {
+        const { request: job, every, ...times } = request.body as unknown as ScheduleBody;
+        const { job: name, area, requestedBy = request.caller, ...options } = job;
+        const isAdmin = mayUse(request.role, "admin");
+        if (!isAdmin && (requestedBy !== request.caller || options.now === true))
+          return sendProblem(
+            reply,
+            plainProblem(403, "requestedBy and now need a token with the role admin"),
+          );
+        const everyMs = typeof every === "string" ? parseDuration(every, "every") : every;
+        const added = await areaPool.schedule(
+          { name, area, options, times: { ...times, every: everyMs } },
+          requestedBy,
+        );
+        return reply.code(201).send(added);
+      },
+    );
+    app.delete(
+      "/schedules/:name",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "Remove a schedule; a job that it has added continues",
+          params: z.strictObject({ name: scheduleName }),
+          response: { 200: scheduleSchema, ...problems(400) },
+        },
+      },
+      async ({ params }) => await ask(() => removeSchedule(session, params.name)),
+    );
+  };
