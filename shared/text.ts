@@ -27,8 +27,3 @@ export function countText(count: number): string {
 export function listeningUrl({ address, family, port }: AddressInfo): string {
   return `http://${family === "IPv6" ? `[${address}]` : address}:${port}`;
 }
-
-/** Quotes a word for a shell, if it needs that. */
-export function shellWord(text: string): string {
-  return /^[\w/.:@%+=,-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
-}

@@ -7,7 +7,7 @@ import { JobsError, systemCode } from "../../shared/errors.ts";
 import { isInside, resolveInside, resolveRoots } from "../../shared/files/roots.ts";
 import { currentUser } from "../../shared/process.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import { shellWord } from "../../shared/text.ts";
+import { shellWord } from "../../shared/shell-word.ts";
 import { isoTime } from "../areas/iso-time.ts";
 import { areaBaseName, cacheDirectoryOf } from "./sample-area/area-files.ts";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "./sample-area/build-area.ts";

@@ -1,4 +1,5 @@
-import { agoText, bytesText, shellWord } from "../../shared/text.ts";
+import { shellWord } from "../../shared/shell-word.ts";
+import { agoText, bytesText } from "../../shared/text.ts";
 import { textTable } from "../format/table.ts";
 import { nextSteps } from "./demo-text.ts";
 import type { SampleReport } from "./make-samples.ts";

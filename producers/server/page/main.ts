@@ -12,6 +12,7 @@ import { JobPage } from "./pages/job.ts";
 import { JobsPage } from "./pages/jobs.ts";
 import { areasPage, hostsPage, missingPage, schedulesPage } from "./pages/lists.ts";
 import { overviewPage } from "./pages/overview.ts";
+import { RequestPage } from "./pages/request.ts";
 import { SearchPage } from "./pages/search.ts";
 import { header } from "./widgets/header.ts";
 
@@ -33,6 +34,7 @@ const routes: readonly PageRoute[] = [
   { pattern: "/hosts", open: hostsPage },
   { pattern: "/hosts/:host", open: ({ host = "" }) => new HostPage(host) },
   { pattern: "/schedules", open: schedulesPage },
+  { pattern: "/request", open: () => new RequestPage() },
   { pattern: "/search", keys: ["q"], open: () => new SearchPage() },
 ];
 

@@ -8,7 +8,7 @@ import { builtFile } from "../../../shared/process.ts";
 const pageFiles = builtFile("producers/server/page/");
 
 /** Paths of the page: its script decides what each of them shows. */
-const pagePaths = ["/", "/search"].concat(
+const pagePaths = ["/", "/search", "/request"].concat(
   ["/areas", "/jobs", "/hosts", "/schedules"].flatMap((path) => [path, `${path}/*`]),
 );
 

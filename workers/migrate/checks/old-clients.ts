@@ -4,7 +4,7 @@ import type { Area } from "../../../shared/area/area.ts";
 import { startedAtMs } from "../../../shared/area/servers.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { isInside } from "../../../shared/files/roots.ts";
-import { shellWord } from "../../../shared/text.ts";
+import { shellWord } from "../../../shared/shell-word.ts";
 
 /** A Megatest process that was started when another host was the home. */
 interface OldClient {

@@ -2,11 +2,21 @@
 export class Refusal extends Error {
   /** 0 if the server did not answer. */
   readonly status: number;
+  /** What is wrong with the members of the request, as `age: is not a duration`. */
+  readonly problems: readonly string[];
 
-  constructor(message: string, status: number) {
+  constructor(message: string, status: number, problems: readonly string[] = []) {
     super(message);
     this.status = status;
+    this.problems = problems;
   }
+}
+
+/** What of an error's document the page uses. */
+interface ProblemDocument {
+  detail?: string;
+  hint?: string;
+  details?: { problems?: unknown };
 }
 
 const headers = { "content-type": "application/json" };
@@ -25,8 +35,9 @@ export async function ask<T>(path: string, body?: object, method = body && "POST
   if (response.ok) return answer as T;
   if (response.status === 401)
     throw new Refusal("the token is no longer accepted: reload the page to enter one", 401);
-  const { detail = response.statusText, hint } = answer as { detail?: string; hint?: string };
-  throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`, response.status);
+  const { detail = response.statusText, hint, details } = answer as ProblemDocument;
+  const problems = Array.isArray(details?.problems) ? details.problems.map(String) : [];
+  throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`, response.status, problems);
 }
 
 export function askArea<T>(path: string, what: "" | "/history" | "/doctor"): Promise<T> {

@@ -19,7 +19,7 @@ function dryRunOf({ job, data }: JobReport): Record<string, unknown> | undefined
   if (!requestable.includes(job) || typeof data !== "object" || data === null) return undefined;
   const members = Object.entries(data).filter(([name]) => !origins.has(name));
   const request: Record<string, unknown> = { ...Object.fromEntries(members), job, dryRun: true };
-  const needsAdmin = request.takeover === true || request.now === true;
+  const needsAdmin = request.takeover === true || request.now === true || request.export === false;
   return needsAdmin && !may("admin") ? undefined : request;
 }
 

@@ -9,6 +9,7 @@ const pages = [
   ["jobs", "Jobs"],
   ["hosts", "Hosts"],
   ["schedules", "Schedules"],
+  ["request", "Request"],
 ] as const;
 
 /** The first segment of a page's address. */

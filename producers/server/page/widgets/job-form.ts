@@ -1,25 +1,10 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { verbOf } from "../../../../shared/job-verbs.ts";
-import type { Enqueued } from "../../../contract/job.ts";
-import { ask, jobPath } from "../data/api.ts";
-import type { MoveJob } from "../data/documents.ts";
 import { runs, shown } from "../data/format.ts";
-import { areaDetails } from "../data/poller.ts";
 import { changed } from "../data/state.ts";
+import { Attempt } from "./attempt.ts";
 import { jobLink } from "./links.ts";
 import { progressOf } from "./progress.ts";
-
-/** Milliseconds between polls of the job. */
-const pollInterval = 500;
-
-const ends = ["completed", "failed", "cancelled"];
-
-interface Attempt {
-  request: Record<string, unknown>;
-  dryRun: boolean;
-  job?: MoveJob;
-  trouble?: string;
-}
 
 /** Starts a reduce or a restore of one area: first as a dry run, then the same job for real. */
 export class JobForm {
@@ -46,14 +31,14 @@ export class JobForm {
       <div class="actions">
         <button type="submit" aria-busy=${this.#isBusy}>Try it (dry run)</button>
         ${this.#earnest()}
+        <a href="request?${new URLSearchParams({ area: this.#area })}">All options</a>
       </div>
       <div role="status" class="outcome">${this.#outcome()}</div>
     </form>`;
   }
 
   get #isBusy(): boolean {
-    const { job, trouble } = this.#attempt ?? { trouble: "" };
-    return trouble === undefined && !ends.includes(job?.state ?? "");
+    return this.#attempt?.isBusy === true;
   }
 
   /** Shows the button for the real job only after a dry run with the same input. */
@@ -61,7 +46,7 @@ export class JobForm {
     const { request, dryRun, job } = this.#attempt ?? {};
     const moved = job?.result?.moved.runs ?? 0;
     if (request === undefined || dryRun !== true || moved === 0) return nothing;
-    return html`<button type="button" class="secondary" @click=${() => this.#start({ request, dryRun: false })}>
+    return html`<button type="button" class="secondary" @click=${() => this.#start(request, false)}>
       ${request.job === "restore" ? "Restore" : "Reduce"} ${runs(moved)} now
     </button>`;
   }
@@ -92,36 +77,24 @@ export class JobForm {
 
   /** The form's input has changed since the attempt. */
   #forget(): void {
+    this.#attempt?.abandon();
     this.#attempt = undefined;
     changed();
   }
 
   #submit(event: SubmitEvent): void {
     event.preventDefault();
-    if (this.#isBusy && this.#attempt !== undefined) return;
+    if (this.#isBusy) return;
     const given = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
     const { keep, ...rest } = Object.fromEntries(given);
     const request = { ...rest, area: this.#area, keep: keep === undefined ? undefined : Number(keep) };
-    void this.#start({ request, dryRun: true });
+    this.#start(request, true);
   }
 
-  async #start(attempt: Attempt): Promise<void> {
-    this.#attempt = attempt;
+  #start(request: Record<string, unknown>, dryRun: boolean): void {
+    this.#attempt?.abandon();
+    this.#attempt = new Attempt(request, dryRun);
+    void this.#attempt.run();
     changed();
-    try {
-      const { request, dryRun } = attempt;
-      const { jobId } = await ask<Enqueued>("jobs", { ...request, dryRun });
-      // A new attempt ends the polling of the old one; its job continues.
-      while (this.#attempt === attempt && !ends.includes(attempt.job?.state ?? "")) {
-        attempt.job = await ask<MoveJob>(jobPath(jobId, undefined));
-        changed();
-        await new Promise((resolve) => setTimeout(resolve, pollInterval));
-      }
-      // The events may not have shown a short job.
-      areaDetails.outdate(this.#area);
-    } catch (error) {
-      attempt.trouble = (error as Error).message;
-      changed();
-    }
   }
 }

@@ -20,6 +20,7 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
     host: "hosts/hosta",
     schedules: "schedules",
     search: "search?q=a",
+    request: "request?job=restore&includeLocked=yes",
     missing: "areas/a/b",
   };
 
@@ -47,7 +48,7 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
   });
 
   const pages = ["overview", "areas", "area", "jobs", "running", "failed", "hosts", "host"];
-  it.each([...pages, "schedules", "search", "missing"])(
+  it.each([...pages, "schedules", "search", "request", "missing"])(
     "has nothing that axe-core finds wrong, on a wide screen in light and on a phone in dark: %s",
     async (name) => {
       const url = `${served.server.url}/${addresses[name]}`;

@@ -74,6 +74,7 @@ describe.skipIf(!hasBrowser)(
         "hosts",
         `hosts/${encodeURIComponent(host)}`,
         "search?q=%3C",
+        `request?${new URLSearchParams({ job: "purge", area: directory, runname: controls, export: long })}`,
       ]) {
         const { text } = await opened(path);
         expect([path, text]).toEqual([path, expect.stringContaining("<")]);

@@ -55,6 +55,13 @@ describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeo
     const reader = await open("read", address);
     await reader.getByText("Your token may only read.").waitFor();
     expect(await reader.getByRole("form").count()).toBe(0);
+    const request = `request?${new URLSearchParams({ job: "migrate", area })}`;
+    await (await open("read", request)).getByText("Your token may only read.").waitFor();
+    const [operator, admin] = [await open("operate", request), await open("admin", request)];
+    await operator.getByText("More", { exact: true }).click();
+    await admin.getByText("More", { exact: true }).click();
+    expect(await operator.getByLabel("Move again within an hour").count()).toBe(0);
+    await admin.getByLabel("Move again within an hour").waitFor();
     await (await open("operate", address)).getByRole("form", { name: "Start a job" }).waitFor();
   });
 

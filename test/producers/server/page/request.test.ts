@@ -1,0 +1,119 @@
+import { mkdirSync } from "node:fs";
+import { userInfo } from "node:os";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
+import { builtThreadUrl } from "../../../../workers/job-thread/job-threads.ts";
+import { exportsIn } from "../../../support/area.ts";
+import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+
+describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { timeout: 150_000 }, () => {
+  const served = withServerStage();
+  const browser = withBrowser();
+  let area = "";
+  let archive = "";
+
+  beforeAll(async () => {
+    const { stage } = served;
+    area = join(stage.root, "real area");
+    archive = join(stage.root, "archive");
+    mkdirSync(archive, { mode: 0o755 });
+    const user = userInfo().username;
+    const cacheRoot = join(stage.root, "caches");
+    buildArea({
+      directory: area,
+      host: "hosta",
+      runs: 6,
+      testsPerRun: 2,
+      inFlight: 0,
+      cacheRoot,
+      user,
+      unsynced: false,
+    });
+    await stage.worker("hosta", {
+      MTJOBS_CACHE_ROOT: cacheRoot,
+      MTJOBS_USER: user,
+      MTJOBS_TEST_THREAD: builtThreadUrl().href,
+    });
+    await stage.worker("hostb");
+  });
+
+  const open = async (query: Record<string, string>) => {
+    const { page, offences } = await browser.open(
+      `${served.server.url}/request?${new URLSearchParams(query)}`,
+    );
+    const form = page.getByRole("form", { name: "Request a job" });
+    await form.waitFor();
+    return { page, form, offences };
+  };
+
+  it("reduces, purges and imports: first as a dry run with its runs, and with the command line to copy", async () => {
+    const { page, form, offences } = await open({ area });
+    await form.getByLabel("Run name").fill("%");
+    await form.getByLabel("Keep the newest").fill("0");
+    expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname % --keep 0`);
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByText("6 runs would be moved.").waitFor();
+    await form.getByText("The runs").click();
+    expect(await form.locator("details ul li").count()).toBe(6);
+    // What is typed stands in the address, so that it can be shared and loaded again.
+    await page.reload();
+    expect(await form.getByLabel("Run name").inputValue()).toBe("%");
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByRole("button", { name: "Move 6 runs now" }).click();
+    await form.getByText("6 runs moved.").waitFor();
+
+    await form.locator("select[name=job]").selectOption("purge");
+    await form.getByLabel("Directory for the exports").fill(archive);
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByRole("button", { name: "Purge 6 runs now" }).click();
+    await form.getByText("6 runs purged.").waitFor();
+    const [file = ""] = exportsIn(archive);
+
+    await form.locator("select[name=job]").selectOption("import");
+    await form.getByLabel("Exported file").fill(file);
+    expect(await form.locator("code").innerText()).toBe(`mtjobs import ${file} '${area}'`);
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByRole("button", { name: "Import 1 run now" }).click();
+    await form.getByText("1 run imported.").waitFor();
+    expect(offences).toEqual([]);
+  });
+
+  it("says what is wrong beside the field, and forgets it when the field changes", async () => {
+    const { form } = await open({ area, job: "reduce" });
+    await form.getByLabel("No activity for longer than").fill("thirty");
+    await form.getByLabel("Keep the newest").fill("many");
+    await form.getByRole("button", { name: "Try it" }).click();
+    const age = form.locator("label", { hasText: "No activity" });
+    await age.getByText("is not a duration").waitFor();
+    expect(await form.getByLabel("No activity for longer than").getAttribute("aria-invalid")).toBe("true");
+    expect(await form.locator("#problem-keep").count()).toBe(1);
+    await form.getByLabel("No activity for longer than").fill("30d");
+    expect(await age.locator(".bad").count()).toBe(0);
+    await form.getByLabel("Keep the newest").fill("");
+    await form.getByLabel("No activity for longer than").fill("");
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByRole("alert").getByText("no selector given").waitFor();
+  });
+
+  it("adds a schedule, and drains a host after its dry run", async () => {
+    const repeated = await open({ area, job: "reduce", age: "30d" });
+    await repeated.form.getByText("Repeat it").click();
+    await repeated.form.getByLabel("Repeat at").fill("0 2 * * *");
+    await repeated.form.getByLabel("Name of the schedule").fill("nightly");
+    expect(await repeated.form.locator("code").innerText()).toBe(
+      `mtjobs schedule add reduce '${area}' --age 30d --cron '0 2 * * *' --name nightly`,
+    );
+    await repeated.form.getByRole("button", { name: "Add the schedule" }).click();
+    await repeated.form.getByText("it is next due at").waitFor();
+    await repeated.form.getByRole("button", { name: "Add the schedule" }).click();
+    await repeated.form.getByRole("alert").getByText("already exists").waitFor();
+
+    const { form } = await open({ job: "drain", host: "hosta", whenQuiet: "yes", deadline: "1h" });
+    expect(await form.locator("code").innerText()).toBe("mtjobs drain hosta --when-quiet --deadline 1h");
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByText("would be asked to leave hosta").waitFor();
+    await form.getByRole("button", { name: "Drain hosta now" }).click();
+    await form.getByText("hosta takes no new areas.").waitFor();
+  });
+});
