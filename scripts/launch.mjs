@@ -1,6 +1,6 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|figures|structure
- * [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|pictures|figures
+ * |structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
@@ -73,6 +73,12 @@ const programs = {
     targets: [targets.product, targets.tests],
     command: [join("dist-test", "test", "bench", "main.js")],
     tools: { sqlite3: { apt: [["sqlite3"]], dnf: [["sqlite"]], apk: [["sqlite"]], brew: [["sqlite"]] } },
+  },
+  pictures: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "producers", "server"), join("test", "figures", "reduce-animation")],
+    env: { SCREENSHOTS: join("docs", "images") },
+    prepare: ensureChromium,
   },
   figures: { targets: [], command: [join("test", "figures", "main.ts")], needsRedis: false },
   structure: { targets: [], command: [join("test", "structure", "main.ts")], needsRedis: false },

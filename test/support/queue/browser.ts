@@ -63,7 +63,7 @@ export async function accessFaults(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 300)}`));
 }
 
-/** Where pictures go for the documentation: `SCREENSHOTS=docs/images npx vitest run test/producers/server` */
+/** Where pictures go for the documentation, made by `npm run pictures`. */
 const pictures = variable("SCREENSHOTS");
 
 export async function picture(page: Page, name: string): Promise<void> {
