@@ -144,7 +144,8 @@ function readPolicy(job: PolicyJob, name: string, text: string): Policy {
   const everyMs = every === undefined ? defaultEveryMs : parseDuration(every, often);
   if (everyMs < leastEveryMs) throw wrong(`${often}=${every} is less than a minute`);
   given.delete(often);
-  if (![...given.keys()].some((word) => (words[word]?.[0] ?? "") in selectors)) {
+  const allowed = wordsOf[job];
+  if (![...given.keys()].some((word) => Object.hasOwn(selectors, knownWord(allowed, word)?.[0] ?? ""))) {
     throw new JobsError("bad-config", "no selector", {
       hint: "add age=, keep= or a pattern; runname=% selects every run",
     });
@@ -154,9 +155,8 @@ function readPolicy(job: PolicyJob, name: string, text: string): Policy {
       hint: `add ${exportWord}=DIR: runs are purged without an export only if a person confirms it`,
     });
   }
-  const allowed = wordsOf[job];
   const members = [...given].map(([word, value]) => {
-    const known = allowed[word];
+    const known = knownWord(allowed, word);
     if (known === undefined)
       throw wrong(
         `unknown setting ${word}=`,
@@ -166,6 +166,10 @@ function readPolicy(job: PolicyJob, name: string, text: string): Policy {
   });
   return { job, name, request: Object.fromEntries(members) as Policy["request"], everyMs };
 }
+
+/** Undefined also for a name that every object has, such as `constructor`. */
+const knownWord = (allowed: typeof words, word: string) =>
+  Object.hasOwn(allowed, word) ? allowed[word] : undefined;
 
 function settingsOf(text: string): Map<string, string> {
   const given = new Map<string, string>();

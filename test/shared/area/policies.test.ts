@@ -28,6 +28,8 @@ describe("the lines of [purge-records]", () => {
     ["old age=2y; export=none", /export=none is not an absolute path/],
     ["old export=/archive", /no selector/],
     ["old age=2y; export=/archive; kep=1", /the settings are target, .*export/],
+    ["old age=2y; export=/archive; constructor=1", /unknown setting constructor=/],
+    ["old toString=1; export=/archive", /no selector/],
   ])("are refused with a sentence: %s", (line, why) => {
     const { policies, problems } = policiesOf(line, "purge");
     expect([policies, problems]).toEqual([[], [expect.stringMatching(why)]]);
