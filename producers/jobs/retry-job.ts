@@ -36,7 +36,7 @@ export async function retryJob(
   // Imported here because zod is slow to load.
   const { parsePayload } = await import("../../shared/contract/payload.ts");
   const payload = { ...parsePayload(name, job.data), requestedBy };
-  assertNoTakeOver(payload);
+  assertUnconfirmed(payload);
   await checkRedis(redis, settings.redisUrl);
   const wanted = retryId(report);
   const known = await searchJob(session, wanted);
@@ -88,11 +88,18 @@ function assertRequested({ jobId, job: name }: JobReport, { parentKey }: Job): R
   });
 }
 
-/** The confirmation that the old home is off holds for one attempt. */
-function assertNoTakeOver(payload: JobPayload & { takeover?: boolean; to?: string }): void {
-  if (payload.takeover !== true) return;
-  throw new JobsError("usage", "a take-over is not retried: make sure again that the old home is off", {
-    hint: `then request it: mtjobs migrate ${payload.area} --to ${payload.to} --takeover`,
+/** A person's confirmation holds for one attempt: later the old home may be on, and other runs may be old enough. */
+function assertUnconfirmed(
+  payload: JobPayload & { takeover?: boolean; to?: string; export?: unknown; dryRun?: boolean },
+): void {
+  if (payload.takeover === true) {
+    throw new JobsError("usage", "a take-over is not retried: make sure again that the old home is off", {
+      hint: `then request it: mtjobs migrate ${payload.area} --to ${payload.to} --takeover`,
+    });
+  }
+  if (payload.export !== false || payload.dryRun === true) return;
+  throw new JobsError("usage", "a purge without an export is not retried: it must be confirmed again", {
+    hint: `see what it would purge: mtjobs purge ${payload.area} --no-export --dry-run, with its selectors; then request it`,
   });
 }
 

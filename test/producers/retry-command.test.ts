@@ -82,7 +82,7 @@ describe("retry", () => {
       expect([unknown.code, errorCodeOf(unknown)]).toEqual([2, "unknown-job"]);
     }));
 
-  it("refuses an internal step, a take-over, data that is invalid, and the child of a flow", () =>
+  it("refuses an internal step, a take-over, a purge without exports, data that is invalid, and the child of a flow", () =>
     onQueue(async (stage) => {
       const area = stage.area("a1", "hosta");
       await stage.worker("hosta");
@@ -97,6 +97,11 @@ describe("retry", () => {
       expect(await fails("migrate", takeover)).toMatchObject({
         code: "usage",
         hint: expect.stringContaining("--takeover"),
+      });
+      const purge = { v: 1, area: `${area}-gone`, runname: "%", export: false, confirmed: true };
+      expect(await fails("purge", purge)).toMatchObject({
+        code: "usage",
+        message: expect.stringContaining("must be confirmed again"),
       });
       const producer = new FlowProducer({ connection: stage.redis, prefix: stage.prefix });
       const data = { v: 1, area, runname: "refuse" };
