@@ -61,15 +61,21 @@ export const isUnfinished = (name: string) => name.startsWith(newPrefix);
  *
  * Ownership is changed only through the descriptor, never by name: others may write to the directory.
  *
+ * @param denied permission bits that the file never gets
  * @throws JobsError `not-an-area` if something other than a regular file exists, or it is replaced during creation
  */
-export function createLike(path: string, modelPath: string, content: string | Buffer = ""): boolean {
+export function createLike(
+  path: string,
+  modelPath: string,
+  content: string | Buffer = "",
+  denied = 0,
+): boolean {
   if (isThere(path)) return false;
   const made = join(dirname(path), `${newPrefix}${randomUUID()}`);
   const { O_CREAT, O_EXCL, O_NOFOLLOW, O_RDWR } = constants;
   const fd = openSync(made, O_CREAT | O_EXCL | O_NOFOLLOW | O_RDWR, 0o600);
   try {
-    applyOwner(fd, statSync(modelPath));
+    applyOwner(fd, statSync(modelPath), denied);
     const bytes = typeof content === "string" ? Buffer.from(content) : content;
     for (let at = 0; at < bytes.length; ) at += writeSync(fd, bytes, at);
     if (bytes.length > 0) fsyncSync(fd);
@@ -135,11 +141,12 @@ export function ensurePrivateDir(area: Area): void {
   syncDirectory(area.realPath);
 }
 
-function applyOwner(fd: number, model: Stats): void {
+function applyOwner(fd: number, model: Stats, denied = 0): void {
   const stat = fstatSync(fd);
   let sameGroup = stat.gid === model.gid;
   if (stat.uid !== model.uid || !sameGroup) sameGroup = tryChown(fd, stat, model);
-  const mode = directoryMode(sameGroup ? model.mode : groupAsOthers(model.mode), stat.isDirectory());
+  const granted = sameGroup ? model.mode : groupAsOthers(model.mode);
+  const mode = directoryMode(granted, stat.isDirectory()) & ~denied;
   if ((stat.mode & 0o777) !== mode) fchmodSync(fd, mode);
 }
 

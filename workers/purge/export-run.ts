@@ -4,6 +4,8 @@ import { JobsError, systemCode } from "../../shared/errors.ts";
 import { syncDirectory } from "../../shared/files/sync-directory.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { isExportOf } from "./compare-export.ts";
+import { assertExportFile, trustOf } from "./exports-place.ts";
+import { type ExportFacts, readExport } from "./read-export.ts";
 import { type Exported, writeExport } from "./write-export.ts";
 
 /** Maximum characters of a name's part; file systems allow 255 bytes for the whole. */
@@ -38,28 +40,44 @@ export async function exportRun(session: JobSession, run: Exported, directory: s
       return path;
     }
   } finally {
-    rmSync(unfinished, { force: true });
+    discard(unfinished);
   }
 }
 
+/** An error here would hide the job's own; what stays has no name of an export, and the next export replaces it. */
+function discard(unfinished: string): void {
+  try {
+    rmSync(unfinished, { force: true });
+  } catch {}
+}
+
 async function assertReadsBack(session: JobSession, run: Exported, path: string): Promise<void> {
-  if (await isExportOf(session, run, path)) return;
+  if (describesRun(readExport(path), run) && (await isExportOf(session, run, path))) return;
   throw new JobsError("corrupt", `the export of run ${run.id} reads back differently from ${path}`, {
     hint: "nothing was removed; check that file system and its disk, then run the job again",
   });
 }
 
-/** Returns true if the file is an export of the run as it is now. Any other file stays. */
+/** Returns true if the file is an export of the run as it is now, and an import would take it. Any other file stays. */
 async function isSameExport(session: JobSession, run: Exported, path: string): Promise<boolean> {
-  if (!lstatSync(path).isFile()) return false;
   try {
-    return await isExportOf(session, run, path);
+    if (!lstatSync(path).isFile()) return false;
+    const facts = readExport(assertExportFile(path, trustOf(session)));
+    return describesRun(facts, run) && (await isExportOf(session, run, path));
   } catch (error) {
-    if (error instanceof JobsError && error.code !== "corrupt") throw error;
-    if (!(error instanceof JobsError) && !/^SQLITE_(NOTADB|CORRUPT|ERROR)/.test(systemCode(error)))
-      throw error;
-    return false;
+    if (isOfOtherFile(error)) return false;
+    throw error;
   }
+}
+
+function describesRun(facts: ExportFacts, { id, target, runname, areaId }: Exported): boolean {
+  return facts.id === id && facts.target === target && facts.runname === runname && facts.areaId === areaId;
+}
+
+/** Returns true if the file is no export, or cannot be read by this user; false if it may be read later. */
+function isOfOtherFile(error: unknown): boolean {
+  if (error instanceof JobsError) return ["bad-payload", "not-owner", "corrupt"].includes(error.code);
+  return /^(SQLITE_(NOTADB|CORRUPT|ERROR|CANTOPEN|READONLY)|EACCES$)/.test(systemCode(error));
 }
 
 /** Gives a file a second name; false if that is taken. */

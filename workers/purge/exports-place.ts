@@ -69,7 +69,8 @@ function resolveExport(path: string, { exports, areas, host }: Settings): string
   });
 }
 
-const byOthers = 0o002;
+/** The permission of all users to write. An import refuses such a file. */
+export const byOthers = 0o002;
 const sticky = 0o1000;
 
 /**

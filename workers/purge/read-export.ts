@@ -13,7 +13,6 @@ import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { busyTimeoutMs } from "../area-db/databases.ts";
 import type { Run } from "../area-db/run.ts";
 import type { JobSession } from "../move/session/job-session.ts";
-import { assertSound } from "./compare-export.ts";
 import { exportVersion } from "./write-export.ts";
 
 /** What an export says of itself. */
@@ -42,6 +41,15 @@ export function readExport(path: string): ExportFacts {
   } finally {
     db.close();
   }
+}
+
+/** @throws JobsError `corrupt` */
+function assertSound(db: Connection, path: string): void {
+  const [first] = db.pragma("export.integrity_check(1)") as { integrity_check: string }[];
+  if (first?.integrity_check === "ok") return;
+  throw new JobsError("corrupt", `${path} is damaged: ${first?.integrity_check}`, {
+    hint: "check that file system; nothing was removed from the area",
+  });
 }
 
 function readFacts(db: Connection, path: string): ExportFacts {

@@ -17,6 +17,7 @@ import {
   testContent,
   testRanges,
 } from "./export-content.ts";
+import { byOthers } from "./exports-place.ts";
 
 /** Version of the table below. */
 export const exportVersion = 1;
@@ -47,7 +48,7 @@ export async function writeExport(session: JobSession, run: Exported, path: stri
   // A dead job's journal would be rolled back into the new database.
   for (const suffix of ["", "-journal"]) rmSync(path + suffix, { force: true });
   const { files } = session;
-  createLike(path, files.area, newCompletedDb([files.completed]));
+  createLike(path, files.area, newCompletedDb([files.completed]), byOthers);
   const db = openConnection({ completed: files.completed, export: path }, { busyTimeoutMs });
   try {
     const content: RunContent = { run: run.id, superseded: run.superseded };
