@@ -2,9 +2,11 @@ import { lstatSync } from "node:fs";
 import { dirname } from "node:path";
 import { targetKeys } from "../../shared/area/config/config.ts";
 import { matchRun, targetSql } from "../../shared/area-db/match-run.ts";
+import { completedStates } from "../../shared/area-db/run-sides.ts";
 import type { RunLabel } from "../../shared/contract/move-result.ts";
+import { systemCode } from "../../shared/errors.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
-import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteTexts } from "../../shared/sqlite/connection.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { runDirectories } from "../../shared/sqlite/run-directories.ts";
 import { type RunId, shownId } from "../../shared/sqlite/run-id.ts";
@@ -29,9 +31,9 @@ export interface ListedDirectory {
   state: "moved" | "purged";
   /** Where a purged run was exported to; null: nowhere. */
   exportFile?: string | null;
-  /** On this host. */
-  exists: boolean;
-  /** A run of megatest.db or its cache that uses it, or one above or below it: it must not be removed. */
+  /** On this host; null: it cannot be told, as without access to a directory above it. */
+  exists: boolean | null;
+  /** Another run of the area that uses it, or one above or below it: it must not be removed. */
   usedBy?: RunLabel;
 }
 
@@ -62,10 +64,12 @@ export async function listDirectories(
     const keys = targetKeys(area.config);
     const runs = [...movedRuns(db, keys, request), ...purgedRuns(db, request)];
     const users = usersOf(db, source === "cache" ? ["cache", "area"] : ["area"], keys);
+    const moved = usersOf(db, ["completed"], keys);
     const directories = runs.flatMap(({ directories: own, ...run }) =>
       own.map((directory) => {
-        const usedBy = userOf(users, directory);
-        const exists = lstatSync(directory, { throwIfNoEntry: false }) !== undefined;
+        const itself = run.state === "moved" ? run.run.id : undefined;
+        const usedBy = userOf(users, directory) ?? userOf(moved, directory, itself);
+        const exists = isThere(directory);
         return { directory, ...run, exists, ...(usedBy === undefined ? {} : { usedBy }) };
       }),
     );
@@ -134,17 +138,26 @@ function purgedRuns(db: Connection, request: DirectoriesRequest): Listed[] {
   }));
 }
 
-/** Runs that Megatest has. */
+/** Databases whose runs use directories. */
+type UserPart = "cache" | "area" | "completed";
+
+/** Up to two runs of different ids for each path. */
 interface Users {
-  byDirectory: Map<string, RunLabel>;
+  byDirectory: Map<string, RunLabel[]>;
   /** By every directory above one of theirs. */
-  byAncestor: Map<string, RunLabel>;
+  byAncestor: Map<string, RunLabel[]>;
 }
 
-/** Returns a run with a directory that is, contains or is inside this one. */
-function userOf({ byDirectory, byAncestor }: Users, directory: string): RunLabel | undefined {
-  const above = ancestorsOf(directory).find((each) => byDirectory.has(each));
-  return byDirectory.get(directory) ?? byAncestor.get(directory) ?? byDirectory.get(above ?? "");
+/** Returns a run, other than `itself`, with a directory that is, contains or is inside this one. */
+function userOf({ byDirectory, byAncestor }: Users, directory: string, itself?: RunId): RunLabel | undefined {
+  const other = (runs: RunLabel[] = []) => runs.find(({ id }) => id !== itself);
+  const same = other(byDirectory.get(directory)) ?? other(byAncestor.get(directory));
+  if (same !== undefined) return same;
+  for (const above of ancestorsOf(directory)) {
+    const run = other(byDirectory.get(above));
+    if (run !== undefined) return run;
+  }
+  return undefined;
 }
 
 function ancestorsOf(directory: string): string[] {
@@ -153,22 +166,46 @@ function ancestorsOf(directory: string): string[] {
   return above;
 }
 
-function usersOf(db: Connection, parts: readonly ("cache" | "area")[], keys: readonly string[]): Users {
+function usersOf(db: Connection, parts: readonly UserPart[], keys: readonly string[]): Users {
   const users: Users = { byDirectory: new Map(), byAncestor: new Map() };
   for (const part of parts) {
-    const runs = prepared<[], NamedRun>(
-      db,
-      `SELECT r.id, ${targetSql(presentKeys(db, part, keys), "r")} AS target, coalesce(r.runname, '') AS runname
-       FROM ${part}.runs AS r ORDER BY r.id`,
-    )
-      .safeIntegers()
-      .all();
-    for (const run of runs) {
+    for (const run of runsOf(db, part, keys)) {
       for (const directory of runDirectories(db, part, run)) {
-        users.byDirectory.set(directory, labelOf(run));
-        for (const above of ancestorsOf(directory)) users.byAncestor.set(above, labelOf(run));
+        note(users.byDirectory, directory, run);
+        for (const above of ancestorsOf(directory)) note(users.byAncestor, above, run);
       }
     }
   }
   return users;
+}
+
+function runsOf(db: Connection, part: UserPart, keys: readonly string[]): NamedRun[] {
+  // Runs in any other state are in megatest.db too, or nowhere.
+  const counts =
+    part === "completed" && hasTable(db, part, "mtjobs_runs")
+      ? `r.id IN (SELECT m.run_id FROM completed.mtjobs_runs AS m WHERE m.state IN (${quoteTexts(completedStates)}))`
+      : "1";
+  return prepared<[], NamedRun>(
+    db,
+    `SELECT r.id, ${targetSql(presentKeys(db, part, keys), "r")} AS target, coalesce(r.runname, '') AS runname
+     FROM ${part}.runs AS r WHERE ${counts} ORDER BY r.id`,
+  )
+    .safeIntegers()
+    .all();
+}
+
+function note(users: Map<string, RunLabel[]>, path: string, run: NamedRun): void {
+  const known = users.get(path);
+  const label = labelOf(run);
+  if (known === undefined) users.set(path, [label]);
+  else if (known.length < 2 && known[0]?.id !== label.id) known.push(label);
+}
+
+function isThere(directory: string): boolean | null {
+  try {
+    return lstatSync(directory, { throwIfNoEntry: false }) !== undefined;
+  } catch (error) {
+    // No file system has such a name.
+    return ["ENAMETOOLONG", "ERR_INVALID_ARG_VALUE"].includes(systemCode(error)) ? false : null;
+  }
 }

@@ -10,7 +10,7 @@ export function directoriesText({ directories }: DirectoryList): string {
     state,
     `#${run.id} ${run.target}/${run.runname}`,
     [
-      ...(exists ? [] : ["not on this host"]),
+      ...(exists === null ? ["cannot be seen"] : exists ? [] : ["not on this host"]),
       ...(usedBy === undefined ? [] : [`in use by run ${usedBy.id} (${usedBy.target}/${usedBy.runname})`]),
     ].join(", "),
   ]);
@@ -18,6 +18,6 @@ export function directoriesText({ directories }: DirectoryList): string {
   return [
     textTable(rows, { head: ["DIRECTORY", "RUN IS", "RUN", ""] }),
     "",
-    `directories: ${countText(directories.length)}, of which runs of megatest.db use ${countText(used)}; mtjobs removes none`,
+    `directories: ${countText(directories.length)}, of which other runs use ${countText(used)}; mtjobs removes none`,
   ].join("\n");
 }

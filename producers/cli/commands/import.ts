@@ -1,5 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { JobsError } from "../../../shared/errors.ts";
 import { addHelp, type Bind, type CommandContext } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { addRunOptions, exits, requestOf, runRequest } from "../move-command.ts";
@@ -34,6 +35,7 @@ export function addImport(program: Command, bind: Bind, deps: CliDeps): void {
 
 async function importFile(context: CommandContext, deps: CliDeps): Promise<Outcome> {
   const [file = "", area] = context.args;
+  if (file === "") throw new JobsError("usage", "FILE is empty", { hint: "name a file of a purge" });
   const request = await requestOf(context, "import", area);
   return await runRequest(context, deps, "import", { ...request, file: resolve(context.io.cwd, file) });
 }

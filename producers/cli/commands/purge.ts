@@ -1,6 +1,8 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { JobsError } from "../../../shared/errors.ts";
 import { areaPath } from "../../areas/area-path.ts";
+import { isPattern } from "../../areas/choose-areas.ts";
 import { type DirectoriesRequest, listDirectories } from "../../areas/list-directories.ts";
 import { directoriesText } from "../../format/directories.ts";
 import type { Bind, CommandContext } from "../command.ts";
@@ -53,6 +55,7 @@ function addOptions(command: Command): Command {
 
 async function listDirs({ options, args, settings, io }: CommandContext): Promise<Outcome | undefined> {
   if (options.listDirs !== true) return undefined;
+  assertListable(options, args[0], io.cwd);
   const { target, runname, runId, age } = options as DirectoriesRequest;
   const [area = io.cwd] = args;
   const list = await listDirectories(
@@ -63,9 +66,25 @@ async function listDirs({ options, args, settings, io }: CommandContext): Promis
   return { document: list, text: directoriesText(list) };
 }
 
+/** Refuses what would list other directories than were asked for. */
+function assertListable(options: CommandContext["options"], area: string | undefined, cwd: string): void {
+  const others = { all: "--all", keep: "--keep", state: "--state", status: "--status" };
+  const given = Object.entries(others).find(([member]) => options[member] !== undefined);
+  const what = given?.[1] ?? (area !== undefined && isPattern(area, cwd) ? "a pattern for areas" : undefined);
+  if (what === undefined) return;
+  throw new JobsError("usage", `--list-dirs does not take ${what}`, {
+    hint: "name one area; choose runs by --target, --runname, --run-id and --age",
+  });
+}
+
 /** Returns the directory for exports, or the confirmation that none are wanted. */
 async function askForExports({ options, io }: CommandContext): Promise<object> {
   const { export: directory, yes, dryRun } = options;
+  if (directory === "") {
+    throw new JobsError("usage", "--export is empty", {
+      hint: "name an existing directory, such as /archive",
+    });
+  }
   if (typeof directory === "string") return { export: resolve(io.cwd, directory) };
   if (directory !== false || dryRun === true) return {};
   if (yes !== true) {
