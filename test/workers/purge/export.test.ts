@@ -3,7 +3,7 @@ import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { exportsIn, fileOf, movedRows, newArea, temporaryDirectory } from "../../support/area.ts";
+import { exportsIn, fileOf, movedRows, newArea, readColumn, temporaryDirectory } from "../../support/area.ts";
 import { atRest, runImport, runPurge, runReduce } from "../../support/queue.ts";
 
 function alter(file: string, sql: string): void {
@@ -60,4 +60,19 @@ describe("an export", () => {
     mkdirSync(join(directory, `.${basename(file, ".db")}.part`));
     expect((await runPurge(area, { export: directory })).result.runs[0]?.exportFile).toBe(file);
   });
+
+  it("of a run with very many superseded versions is written in one pass over them", async () => {
+    const area = newArea({ ...atRest, runs: 1 });
+    await runReduce(area);
+    const versions = 100_000;
+    alter(
+      join(area.directory, "completed-runs.db"),
+      `INSERT INTO mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+       WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ${versions})
+       SELECT 'test_steps', i, 'area', 'older', 'job', 1, '["id","test_id"]', i || ',' || (SELECT min(id) FROM tests), '' FROM n`,
+    );
+    const { result } = await runPurge(area, { export: temporaryDirectory() });
+    const file = result.runs[0]?.exportFile ?? "";
+    expect(readColumn(file, "SELECT count(*) FROM mtjobs_superseded")).toEqual([versions]);
+  }, 20_000);
 });

@@ -32,7 +32,11 @@ export async function supersededOfRuns(session: JobSession): Promise<Map<bigint,
   /** Tests that only have superseded versions. */
   const runOfLostTest = new Map<bigint, bigint>();
   const ofTests: [version: bigint, test: bigint][] = [];
-  const add = (run: bigint, version: bigint) => byRun.set(run, [...(byRun.get(run) ?? []), version]);
+  const add = (run: bigint, version: bigint) => {
+    const known = byRun.get(run);
+    if (known === undefined) byRun.set(run, [version]);
+    else known.push(version);
+  };
   for await (const range of session.idRanges("completed.mtjobs_superseded", chunk)) {
     for (const version of await session.read(() => read().all(...range))) {
       const shape = shapes.get(version.table);
