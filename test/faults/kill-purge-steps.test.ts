@@ -131,6 +131,19 @@ describe("an import that is killed", () => {
     assertReleased(area);
   });
 
+  it("after its last commit, before a purge of the run that is killed too, is not taken for done", async () => {
+    const start = await reducedArea();
+    const { area, directory } = start;
+    await runPurge(area, { export: directory });
+    const [file = ""] = exportsIn(directory);
+    await runJobProcess("import", area, [file], { MTJOBS_FAILPOINT: "imported=kill" });
+    const flags = ["--run-id", "1", "--export", directory];
+    const killed = await runJobProcess("purge", area, flags, { MTJOBS_FAILPOINT: "purged=kill" });
+    expect(killed.signal, killed.stderr).toBe("SIGKILL");
+    await runImport(area, file);
+    expect(movedRows(area).tests).toEqual(start.rows.tests?.filter((test) => test.run_id === 1));
+  });
+
   it("half way leaves nothing that counts, after any job", async () => {
     const { area, directory } = await reducedArea();
     await runPurge(area, { export: directory });

@@ -1,7 +1,7 @@
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { ImportPayload } from "../../shared/contract/payload.ts";
-import { attach } from "../../shared/sqlite/connection.ts";
+import { attach, prepared } from "../../shared/sqlite/connection.ts";
 import type { JobContext } from "../area-db/job-context.ts";
 import { openAreaForJob } from "../area-db/open-area.ts";
 import { rehearse } from "../move/dry-run.ts";
@@ -33,12 +33,21 @@ export async function importRun(payload: ImportPayload, context: JobContext): Pr
   return await runOnArea("import", opened, payload, async (session, areaId) => {
     await reconcile(session);
     await recover(session, payload);
-    // Imported already, by this job before it died.
-    if (session.counts.import.runs.some(({ exportFile }) => exportFile === file)) return;
+    if (await session.read(() => isImported(session, file))) return;
     await begin(session, areaId);
     await importFrom(session, facts);
     await checkIds(session);
   });
+}
+
+/** Returns true if this job, or another that died, has imported the file, and no purge has removed the run since. */
+function isImported({ db, counts }: JobSession, file: string): boolean {
+  const isThere = prepared<[bigint], number>(
+    db,
+    "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE run_id = ? AND state = 'moved')",
+  ).pluck();
+  const done = counts.import.runs.filter(({ exportFile }) => exportFile === file);
+  return done.some(({ id }) => isThere.get(BigInt(id)) === 1);
 }
 
 async function attachExport(
