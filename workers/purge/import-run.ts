@@ -16,7 +16,7 @@ import type { RecordPlan } from "../records/record-tables.ts";
 import { columnList, sameName } from "../records/row-sql.ts";
 import { clearTempTables } from "../records/temp-tables.ts";
 import { newIdOf, prepareIds } from "./import-ids.ts";
-import type { ExportFacts } from "./read-export.ts";
+import { type AttachedExport, assertUnchanged, type ExportFacts } from "./read-export.ts";
 import { keepLease } from "./write-export.ts";
 
 /** Tests copied in one commit. */
@@ -37,7 +37,7 @@ export async function rehearseImport(session: JobSession, facts: ExportFacts): P
 }
 
 /** Copies the run of the attached export into completed-runs.db, where it counts as moved from the last commit on. */
-export async function importFrom(session: JobSession, facts: ExportFacts): Promise<void> {
+export async function importFrom(session: JobSession, facts: AttachedExport): Promise<void> {
   const { db, tally } = session;
   if (await session.read(() => isNameTaken(session))) {
     tally.skip(labelOf({ ...facts, exportFile: undefined }), "conflict");
@@ -48,13 +48,14 @@ export async function importFrom(session: JobSession, facts: ExportFacts): Promi
     preparedIds<[]>(db, `SELECT ${newIdOf("runs", "r.id")} FROM export.runs AS r`).get(),
   );
   if (id === undefined) throw new TypeError("an export without a run");
-  await copyPiece(session, id, undefined);
+  const copy = (range: IdRange | undefined) => copyPiece(session, facts, { run: id, tests: range });
+  await copy(undefined);
   for await (const range of testRanges(session)) {
-    await copyPiece(session, id, range);
+    await copy(range);
     await keepLease(session);
   }
   await guardAgain(session);
-  await commitImported(session, { ...facts, id, previousId: id === facts.id ? undefined : facts.id });
+  await commitImported(session, facts, { ...facts, id, previousId: id === facts.id ? undefined : facts.id });
 }
 
 function isNameTaken(session: JobSession): boolean {
@@ -77,7 +78,11 @@ function testRanges(session: JobSession): AsyncGenerator<IdRange> {
 }
 
 /** Copies the run's row and what belongs to it directly, or the tests of a range; compares what it copied. */
-async function copyPiece(session: JobSession, run: bigint, tests: IdRange | undefined): Promise<void> {
+async function copyPiece(
+  session: JobSession,
+  facts: AttachedExport,
+  { run, tests }: { run: bigint; tests: IdRange | undefined },
+): Promise<void> {
   const { db, records, context } = session;
   await session.read(() => {
     clearTempTables(db, ...records.map(({ table }) => `stage_${table}`));
@@ -86,6 +91,7 @@ async function copyPiece(session: JobSession, run: bigint, tests: IdRange | unde
       tests !== undefined &&
       planOf(session, "tests").columnsIn("completed").includes("archived") &&
       stageArchiveBlocks(db, ["export"], "temp.stage_tests");
+    assertUnchanged(db, facts);
     session.commitPatiently("completed", () => {
       prepared(
         db,
@@ -136,7 +142,7 @@ function copyArchived({ db }: JobSession, tests: IdRange): void {
 }
 
 /** Commits that the run counts, with the versions kept of its rows. */
-async function commitImported(session: JobSession, run: Run): Promise<void> {
+async function commitImported(session: JobSession, facts: AttachedExport, run: Run): Promise<void> {
   const { db, context } = session;
   const rows = await session.read(() => runRows(session, [run.id]));
   const now = Date.now();
@@ -159,6 +165,7 @@ async function commitImported(session: JobSession, run: Run): Promise<void> {
        WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = e.table_name
          AND p.row_id IS e.row_id AND p.row = e.row)`,
     ).run();
+    assertUnchanged(db, facts);
     recordRuns(session, "import", [run], rows);
   });
   tallyRuns(session, "import", [run], rows);

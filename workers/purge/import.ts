@@ -10,7 +10,7 @@ import type { JobSession } from "../move/session/job-session.ts";
 import { assertInWindow } from "../move/session/time-budget.ts";
 import { assertExportFile, trustOf } from "./exports-place.ts";
 import { importFrom, rehearseImport } from "./import-run.ts";
-import { assertFits, type ExportFacts, readExport } from "./read-export.ts";
+import { type AttachedExport, assertFits, readAttached, readExport } from "./read-export.ts";
 
 /**
  * Puts an exported run into completed-runs.db. The file stays.
@@ -21,21 +21,19 @@ export async function importRun(payload: ImportPayload, context: JobContext): Pr
   assertInWindow(payload);
   const opened = await openAreaForJob(payload, context);
   const file = assertExportFile(payload.file, trustOf(opened));
-  const facts = readExport(file);
+  readExport(file);
   const begin = (session: JobSession, areaId: string) =>
-    attachExport(session, facts, { id: areaId, anyArea: payload.anyArea });
+    attachExport(session, file, { id: areaId, anyArea: payload.anyArea });
   if (payload.dryRun) {
     return await rehearse(opened, payload, "import", async (session) => {
-      await begin(session, readAreaId(opened.area) ?? "");
-      await rehearseImport(session, facts);
+      await rehearseImport(session, await begin(session, readAreaId(opened.area) ?? ""));
     });
   }
   return await runOnArea("import", opened, payload, async (session, areaId) => {
     await reconcile(session);
     await recover(session, payload);
     if (await session.read(() => isImported(session, file))) return;
-    await begin(session, areaId);
-    await importFrom(session, facts);
+    await importFrom(session, await begin(session, areaId));
     await checkIds(session);
   });
 }
@@ -52,9 +50,11 @@ function isImported({ db, counts }: JobSession, file: string): boolean {
 
 async function attachExport(
   session: JobSession,
-  facts: ExportFacts,
+  file: string,
   area: { id: string; anyArea: boolean },
-): Promise<void> {
-  await session.read(() => attach(session.db, "export", facts.exportFile ?? ""));
+): Promise<AttachedExport> {
+  await session.read(() => attach(session.db, "export", file));
+  const facts = await session.read(() => readAttached(session.db, file));
   assertFits(session, facts, area);
+  return facts;
 }

@@ -21,6 +21,11 @@ export interface ExportFacts extends Run {
   areaPath: string;
 }
 
+/** An export as it was read on the connection of its import. */
+export interface AttachedExport extends ExportFacts {
+  version: number;
+}
+
 /**
  * Reads what an export holds, and checks that it is one, sound and complete. Opens the file read-only.
  *
@@ -32,15 +37,42 @@ export function readExport(path: string): ExportFacts {
     throw notAnExport(path, mode === "wal" ? "it is in WAL mode" : "it is no SQLite database");
   const db = openReadonlyConnection({ export: path }, { busyTimeoutMs });
   try {
-    if (!hasTable(db, "export", "mtjobs_export")) throw notAnExport(path, "it has no table mtjobs_export");
     assertSound(db, path);
-    assertTables(db, path);
-    const facts = readFacts(db, path);
-    assertOneRun(db, path, facts.id);
-    return facts;
+    return readContent(db, path);
   } finally {
     db.close();
   }
+}
+
+/** Reads the export that is attached, as another program may have changed it since `readExport`. Throws as that. */
+export function readAttached(db: Connection, path: string): AttachedExport {
+  const version = versionOfExport(db);
+  return { ...readContent(db, path), version };
+}
+
+function readContent(db: Connection, path: string): ExportFacts {
+  if (!hasTable(db, "export", "mtjobs_export")) throw notAnExport(path, "it has no table mtjobs_export");
+  assertTables(db, path);
+  const facts = readFacts(db, path);
+  assertOneRun(db, path, facts.id);
+  return facts;
+}
+
+/** Changes with every commit of another connection to the attached export. */
+function versionOfExport(db: Connection): number {
+  return db.pragma("export.data_version", { simple: true }) as number;
+}
+
+/**
+ * Call after rows of the attached export were read, and before they are committed.
+ *
+ * @throws JobsError `conflict` if another program has written to the export since `readAttached`
+ */
+export function assertUnchanged(db: Connection, { version, exportFile }: AttachedExport): void {
+  if (versionOfExport(db) === version) return;
+  throw new JobsError("conflict", `${exportFile} was changed while it was imported`, {
+    hint: "find out what writes to it; nothing of it counts, and the next job discards what was copied",
+  });
 }
 
 /** @throws JobsError `corrupt` */

@@ -218,4 +218,23 @@ describe("an import", () => {
     await runRestore(area);
     assertNothingLost(before, unionOf(area));
   });
+
+  it("ends if its file is changed meanwhile, and leaves nothing that counts", async () => {
+    const { area, rows, file } = await purged(1, { testsPerRun: 1200, stepsPerTest: 1 });
+    const copy = altered(file, () => {});
+    const change = (name: string) => {
+      if (name !== "import-copied") return;
+      const db = new Database(copy);
+      db.exec("UPDATE tests SET run_id = 99 WHERE id = (SELECT max(id) FROM tests)");
+      db.close();
+    };
+    expect(await refusal(runImport(area, copy, {}, { failpoint: change }))).toMatchObject({
+      code: "conflict",
+      message: expect.stringContaining("was changed while it was imported"),
+    });
+    expect(readColumn(completed(area), "SELECT DISTINCT run_id FROM tests")).not.toContain(99);
+    const { result } = await runImport(area, file);
+    expect(result).toMatchObject({ moved: { runs: 1 }, undone: { import: 1 } });
+    expect(movedRows(area)).toEqual(rows);
+  });
 });
