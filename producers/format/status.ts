@@ -1,3 +1,4 @@
+import { policyText } from "../../shared/area/config/policy-name.ts";
 import { spanText } from "../../shared/area/servers.ts";
 import type { HistoryLine } from "../../shared/contract/area-facts.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
@@ -172,7 +173,7 @@ export function automaticText(
   return all
     .filter(({ ok }) => !ok)
     .map(({ kind, name, area, problem }) => {
-      const what = kind === "schedule" ? `schedule ${name}` : `[reduce-records] ${name}`;
+      const what = kind === "schedule" ? `schedule ${name}` : policyText(name);
       return printable(`FAILING: ${what} of ${area}: ${problem}`);
     })
     .join("\n");

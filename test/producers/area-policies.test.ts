@@ -36,6 +36,20 @@ test("status and doctor tell the lines of [reduce-records] that are followed, an
   expect(text).toMatch(/^warning: \[reduce-records\] late: /m);
 });
 
+test("doctor tells the lines of [purge-records] in the same way", async () => {
+  const area = healthyArea(1);
+  const config = join(area.directory, "megatest.config");
+  appendFileSync(config, "\n[purge-records]\nold age=2y; export=/archive\n");
+  expect(checkOf(await diagnoseArea(area), "purge-records")).toMatchObject({
+    ok: true,
+    details: { policies: ["old"] },
+  });
+  appendFileSync(config, "late age=2y\n");
+  const diagnosis = await diagnoseArea(area);
+  expect(faultsOf(diagnosis)).toEqual(["purge-records"]);
+  expect(checkOf(diagnosis, "purge-records").verdict).toMatch(/^\[purge-records\] late: no export=/);
+});
+
 test("status and doctor name the stop file that holds an area's jobs", async () => {
   const area = healthyArea(1);
   mkdirSync(join(area.directory, ".mtjobs"));
@@ -65,5 +79,8 @@ test("a schedule or policy has a line of its own if it fails, and none if it wor
   expect(automaticText([fine])).toBe("");
   expect(automaticText([fine, failing])).toBe(
     "FAILING: [reduce-records] old of /areas/a1: its last job failed",
+  );
+  expect(automaticText([{ ...failing, name: "purge-records/old" }])).toBe(
+    "FAILING: [purge-records] old of /areas/a1: its last job failed",
   );
 });

@@ -1,10 +1,11 @@
 import { openAllowedArea } from "../../shared/area/area.ts";
+import { type Policy, readPolicies } from "../../shared/area/config/policies.ts";
 import {
-  type Policy,
   type PolicyJob,
+  policyName,
   policySections,
-  readPolicies,
-} from "../../shared/area/config/policies.ts";
+  policyText,
+} from "../../shared/area/config/policy-name.ts";
 import { type MovePayload, parsePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { deduplicationId } from "../../shared/queue/enqueue-options.ts";
@@ -15,14 +16,6 @@ export function policyPayload(area: string, policy: Policy, host: string): unkno
   const { request } = policy;
   return { ...request, v: 1, area, policy: policyName(policy), requestedBy: `megatest.config@${host}` };
 }
-
-/** Lines of two sections may have one name. */
-export const policyName = ({ job, name }: Pick<Policy, "job" | "name">): string =>
-  job === "reduce" ? name : `${policySections[job]}/${name}`;
-
-/** `[reduce-records] old` */
-const policyText = (job: PolicyJob, policy: string) =>
-  `[${policySections[job]}] ${policy.replace(`${policySections.purge}/`, "")}`;
 
 const isPolicyJob = (job: string): job is PolicyJob => job in policySections;
 
@@ -46,7 +39,7 @@ export function assertStillRequested(
   const current =
     line !== undefined && work(parsePayload(job, policyPayload(payload.area, line, settings.host)));
   if (current === work(payload)) return;
-  throw new JobsError("cancelled", `${policyText(job, policy)} no longer asks for this job`, {
+  throw new JobsError("cancelled", `${policyText(policy)} no longer asks for this job`, {
     hint: "nothing was done; the changed policy runs when it is due",
   });
 }

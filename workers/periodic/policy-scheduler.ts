@@ -1,5 +1,6 @@
 import type { Queue } from "bullmq";
-import { type Policy, policySections } from "../../shared/area/config/policies.ts";
+import type { Policy } from "../../shared/area/config/policies.ts";
+import { policyName, policySections } from "../../shared/area/config/policy-name.ts";
 import { parsePayload } from "../../shared/contract/payload.ts";
 import type { Outcome } from "../../shared/contract/queue-records.ts";
 import { toJobsError } from "../../shared/errors.ts";
@@ -9,7 +10,7 @@ import { newJobId } from "../../shared/queue/names.ts";
 import { readOutcome } from "../../shared/queue/outcomes.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { isWithin, ownZone, parseWindow } from "../../shared/time/time-window.ts";
-import { policyName, policyPayload } from "../jobs/policy-payload.ts";
+import { policyPayload } from "../jobs/policy-payload.ts";
 import type { WorkerContext } from "../jobs/worker-context.ts";
 import { ThreadPool } from "../threads/thread-pool.ts";
 import type { RpcThread } from "../threads/thread-rpc.ts";

@@ -38,6 +38,7 @@ export const checkSubjects = [
   "owners",
   "paused",
   "pinned",
+  "purge-records",
   "records",
   "reduce-records",
   "schema",

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { readAreaId } from "../../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { readPolicies } from "../../../shared/area/config/policies.ts";
+import { type PolicyJob, policySections } from "../../../shared/area/config/policy-name.ts";
 import { assertPlainHistory } from "../../../shared/area/history.ts";
 import { homeText, isLoopback } from "../../../shared/area/homehost.ts";
 import { findPause } from "../../../shared/area/pause.ts";
@@ -16,7 +17,8 @@ import type { DoctorContext } from "./context.ts";
 export async function checkLocation(context: DoctorContext): Promise<Check[]> {
   return [
     ...checkConfig(context),
-    ...checkPolicies(context),
+    ...checkPolicies(context, "reduce"),
+    ...checkPolicies(context, "purge"),
     ...(await checkPause(context)),
     checkHomehost(context),
     ...checkPinned(context),
@@ -41,17 +43,18 @@ function checkConfig({ area }: DoctorContext): Check[] {
 }
 
 /** Returns nothing if the config has no policies. */
-function checkPolicies({ area }: DoctorContext): Check[] {
-  const { policies, problems } = readPolicies(area.config);
+function checkPolicies({ area }: DoctorContext, job: PolicyJob): Check[] {
+  const { policies, problems } = readPolicies(area.config, job);
+  const subject = policySections[job];
   const names = policies.map(({ name }) => name);
   const details = { policies: names, problems };
   if (problems.length > 0) {
     const remedy =
       "correct what is named, in megatest.config or in mtjobs.config of the root; other lines are in effect";
-    return [bad("reduce-records", problems.join("; "), { remedy, details })];
+    return [bad(subject, problems.join("; "), { remedy, details })];
   }
   if (names.length === 0) return [];
-  return [good("reduce-records", `the config schedules reduces: ${names.join(", ")}`, { details })];
+  return [good(subject, `the config schedules ${job}s: ${names.join(", ")}`, { details })];
 }
 
 async function checkPause({ area, settings }: DoctorContext): Promise<Check[]> {

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { toJobsError } from "../../errors.ts";
 import { isInside } from "../../files/roots.ts";
 import { type MegatestConfig, readConfig } from "./config.ts";
-import { policySections } from "./policies.ts";
+import { policySections } from "./policy-name.ts";
 
 const policySection = policySections.reduce;
 

@@ -3,10 +3,7 @@ import { JobsError } from "../../errors.ts";
 import { parseDuration } from "../../time/duration.ts";
 import { parseWindow, parseZone } from "../../time/time-window.ts";
 import type { MegatestConfig } from "./config.ts";
-
-/** The sections of megatest.config by the job that their lines ask for. */
-export const policySections = { reduce: "reduce-records", purge: "purge-records" } as const;
-export type PolicyJob = keyof typeof policySections;
+import { type PolicyJob, policySections, purgePrefix } from "./policy-name.ts";
 
 export interface Policy {
   job: PolicyJob;
@@ -139,6 +136,8 @@ export function readPolicies(
 
 function readPolicy(job: PolicyJob, name: string, text: string): Policy {
   if (name.length > longestName) throw wrong(`its name is longer than ${longestName} characters`);
+  if (job === "reduce" && name.startsWith(purgePrefix))
+    throw wrong(`its name begins with ${purgePrefix}, like those of [${policySections.purge}] in jobs`);
   const given = settingsOf(text);
   const every = given.get(often);
   const everyMs = every === undefined ? defaultEveryMs : parseDuration(every, often);

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { readConfig } from "../../../shared/area/config/config.ts";
-import { type PolicyJob, policySections, readPolicies } from "../../../shared/area/config/policies.ts";
+import { readPolicies } from "../../../shared/area/config/policies.ts";
+import { type PolicyJob, policySections } from "../../../shared/area/config/policy-name.ts";
 import { temporaryDirectory, writeFile } from "../../support/area.ts";
 
 const day = 24 * 3_600_000;
@@ -44,6 +45,14 @@ describe("the lines of [purge-records]", () => {
 });
 
 describe("the lines of [reduce-records]", () => {
+  it("have no name of a line of [purge-records] in jobs", () => {
+    expect(policiesOf("purge-records/old age=3d")).toEqual({
+      policies: [],
+      problems: [expect.stringContaining("its name begins with purge-records/")],
+    });
+    expect(policiesOf("purge-records/old age=3d; export=/a", "purge").problems).toEqual([]);
+  });
+
   it("name runs as Megatest's users name them, and say how long and when", () => {
     const { policies, problems } = policiesOf(`# what leaves
 old target=%/%/%; runname=%; age=30d; keep=5

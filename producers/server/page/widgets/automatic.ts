@@ -1,3 +1,4 @@
+import { policyText } from "../../../../shared/area/config/policy-name.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { AutomaticStatus } from "../../../contract/fleet.ts";
 import { shown } from "../data/format.ts";
@@ -5,7 +6,7 @@ import { areaLink, hostLink, jobLink, when } from "./links.ts";
 
 /** `schedule nightly: its last job failed …` */
 export function failureText({ kind, name, problem }: AutomaticStatus): string {
-  return shown(`${kind === "schedule" ? "schedule" : "[reduce-records]"} ${name}: ${problem}`);
+  return shown(`${kind === "schedule" ? `schedule ${name}` : policyText(name)}: ${problem}`);
 }
 
 function scheduleRow({ name, area, host, next, ok, last }: AutomaticStatus): TemplateResult {
