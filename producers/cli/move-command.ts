@@ -34,7 +34,7 @@ export interface MoveCommand {
 export const exits = {
   0: "done or enqueued; also if some runs stay for the reasons listed",
   1: "the job failed; of several, some areas were refused",
-  3: "refused by a safety rule: not at home, locked, paused, outside --areas or --between; or all runs given by id stay",
+  3: "refused by a safety rule: not at home, locked, paused, outside --areas or --between; or all runs given by id, or the file to import, stay",
   4: "Redis is unreachable, or with --wait no worker serves the host",
   5: "--timeout passed; the job continues",
   130: "interrupted while waiting; the job continues",

@@ -17,7 +17,7 @@ describe("mtjobs purge", () => {
     const words = ["purge", area.directory, "--runname", "%", "--inline", "--json"];
     const env = envOf(area);
     const none = await runCommand(words, { env });
-    expect([none.code, errorCodeOf(none)]).toEqual([2, "bad-payload"]);
+    expect([none.code, errorCodeOf(none)]).toEqual([2, "usage"]);
     const script = await runCommand([...words, "--no-export"], { env });
     expect([script.code, errorCodeOf(script)]).toEqual([3, "unconfirmed"]);
     const done = await runCommand([...words, "--no-export", "--yes"], { env });
@@ -38,6 +38,7 @@ describe("mtjobs purge", () => {
     const imported = await runCommand(["import", file, area.directory, "--inline"], at);
     expect([imported.code, imported.stdout]).toEqual([0, expect.stringContaining("imported 1 run of")]);
     const again = await runCommand(["import", file, area.directory, "--inline"], at);
+    expect(again.code).toBe(3);
     expect(again.stdout).toContain("conflict: 1 run (a run with the same target and name is in the area)");
   });
 

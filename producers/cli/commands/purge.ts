@@ -86,7 +86,12 @@ async function askForExports({ options, io }: CommandContext): Promise<object> {
     });
   }
   if (typeof directory === "string") return { export: resolve(io.cwd, directory) };
-  if (directory !== false || dryRun === true) return {};
+  if (directory === undefined) {
+    throw new JobsError("usage", "neither --export nor --no-export is given", {
+      hint: "name an existing directory for the exports: --export DIR",
+    });
+  }
+  if (dryRun === true) return {};
   if (yes !== true) {
     await confirm(
       io,
