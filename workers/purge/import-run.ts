@@ -16,6 +16,7 @@ import type { RecordPlan } from "../records/record-tables.ts";
 import { columnList, sameName } from "../records/row-sql.ts";
 import { clearTempTables } from "../records/temp-tables.ts";
 import { newIdOf, prepareIds } from "./import-ids.ts";
+import { addVersions } from "./import-versions.ts";
 import { type AttachedExport, assertUnchanged, type ExportFacts } from "./read-export.ts";
 import { keepLease } from "./write-export.ts";
 
@@ -158,13 +159,7 @@ async function commitImported(session: JobSession, facts: AttachedExport, run: R
       db,
       "INSERT INTO completed.mtjobs_renumbered SELECT table_name, old_id, new_id, ?, ? FROM temp.import_ids",
     ).run(context.jobId, now);
-    prepared(
-      db,
-      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT table_name, row_id, source, reason, job_id, at, columns, row, carried FROM export.mtjobs_superseded AS e
-       WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = e.table_name
-         AND p.row_id IS e.row_id AND p.row = e.row)`,
-    ).run();
+    addVersions(session);
     assertUnchanged(db, facts);
     recordRuns(session, "import", [run], rows);
   });

@@ -6,6 +6,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import { toJobsError } from "../../../shared/errors.ts";
 import {
   assertNothingLost,
+  changeInMegatestDbOnly,
   edit,
   everywhere,
   exportsIn,
@@ -96,6 +97,39 @@ describe("an import", () => {
     const { result: restored } = await runRestore(area, { runname: undefined, runId: [id] });
     expect(restored.moved).toMatchObject({ runs: 1, tests: rows.tests?.length });
     expect(readColumn(fileOf(area, "cache"), "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([1]);
+  });
+
+  it("keeps the versions of a run that gets new ids with that run, not with one that has its old ids", async () => {
+    const area = newArea({ ...atRest, runs: 2 });
+    changeInMegatestDbOnly(area, 1, "an older, word's");
+    await runReduce(area);
+    const directory = temporaryDirectory();
+    const one = (run: number | string) => ({ export: directory, runname: undefined, runId: [run] });
+    await runPurge(area, one(1));
+    const [file = ""] = exportsIn(directory);
+    // As after a clean-up that removed the guards.
+    edit(area, everywhere, (db) => {
+      db.exec(`DELETE FROM runs; DELETE FROM tests; DELETE FROM test_steps; DELETE FROM test_data;
+        INSERT INTO runs (id, runname, state, event_time) VALUES (1, 'another', 'COMPLETED', 5);
+        INSERT INTO tests (id, run_id, testname, item_path, state, event_time) SELECT value, 1, 'other', value, 'COMPLETED', 5
+          FROM json_each('[1,2,3,4,5]')`);
+    });
+    const { result } = await runImport(area, file);
+    const id = result.runs[0]?.id ?? "";
+    expect(id).not.toBe(1);
+    await runReduce(area);
+    const exported = async (run: number | string) => {
+      const purge = await runPurge(area, one(run));
+      return readRows(purge.result.runs[0]?.exportFile ?? "", "SELECT * FROM mtjobs_superseded");
+    };
+    const kept = readRows(file, "SELECT * FROM mtjobs_superseded");
+    expect(kept.length).toBeGreaterThan(0);
+    expect(await exported(1)).toEqual([]);
+    const [version] = await exported(id);
+    const tail = (row: unknown) => String(row).split(",").slice(2);
+    expect(tail(version?.row)).toEqual(tail(kept[0]?.row));
+    expect(String(version?.row).split(",").slice(0, 2)).toEqual([String(version?.row_id), String(id)]);
+    expect(String(version?.carried).split(",")[0]).toBe(String(id));
   });
 
   it("leaves a run in its file whose target and name are in the area", async () => {

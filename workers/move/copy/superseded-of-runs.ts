@@ -59,25 +59,25 @@ export async function supersededOfRuns(session: JobSession): Promise<Map<bigint,
 function parentOf({ row, columns, values }: Version, { parent }: RecordShape): bigint | undefined {
   if (parent === null) return row ?? undefined;
   const at = (JSON.parse(columns) as string[]).indexOf(parent);
-  const literal = at < 0 ? "" : literalAt(values, at);
+  const literal = (at < 0 ? undefined : splitLiterals(values)[at]) ?? "";
   return isIdText(literal) ? BigInt(literal) : undefined;
 }
 
-/** Returns one of several SQL literals that commas separate. */
-function literalAt(literals: string, index: number): string {
+/** Splits SQL literals that commas separate. */
+export function splitLiterals(literals: string): string[] {
+  const found: string[] = [];
   let start = 0;
-  let left = index;
   let quoted = false;
   for (let at = 0; at < literals.length; at++) {
     const sign = literals[at];
     // A quote in a text is doubled: it ends the text and begins it again.
     if (sign === "'") quoted = !quoted;
     if (sign !== "," || quoted) continue;
-    if (left === 0) return literals.slice(start, at);
-    left--;
+    found.push(literals.slice(start, at));
     start = at + 1;
   }
-  return left === 0 ? literals.slice(start) : "";
+  found.push(literals.slice(start));
+  return found;
 }
 
 function runsOfTests({ db }: JobSession, tests: ReadonlySet<bigint>): Map<bigint, bigint> {
