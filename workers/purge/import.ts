@@ -1,4 +1,5 @@
 import { readAreaId } from "../../shared/area/area-id.ts";
+import { targetSql } from "../../shared/area-db/match-run.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { ImportPayload } from "../../shared/contract/payload.ts";
 import { attach, prepared } from "../../shared/sqlite/connection.ts";
@@ -56,5 +57,10 @@ async function attachExport(
   await session.read(() => attach(session.db, "export", file));
   const facts = await session.read(() => readAttached(session.db, file));
   assertFits(session, facts, area);
-  return facts;
+  // Another area may have the same keys in another order.
+  const target = prepared<[], string>(
+    session.db,
+    `SELECT ${targetSql(session.keys, "r")} FROM export.runs AS r`,
+  );
+  return { ...facts, target: (await session.read(() => target.pluck().get())) ?? facts.target };
 }

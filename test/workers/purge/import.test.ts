@@ -1,4 +1,4 @@
-import { chmodSync, copyFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -270,5 +270,23 @@ describe("an import", () => {
     const { result } = await runImport(area, file);
     expect(result).toMatchObject({ moved: { runs: 1 }, undone: { import: 1 } });
     expect(movedRows(area)).toEqual(rows);
+  });
+
+  it("tells the target as the area has it, which may have the keys in another order", async () => {
+    const { file, area } = await purged(1);
+    const other = newArea({ ...atRest, runs: 0 });
+    const config = join(other.directory, "megatest.config");
+    const [first = "", second = ""] = area.keys;
+    const swapped = new RegExp(`^(${first} .*)\\n(${second} .*)$`, "m");
+    writeFileSync(config, readFileSync(config, "utf8").replace(swapped, "$2\n$1"));
+    const { result } = await runImport(other, file, { anyArea: true });
+    const {
+      [first]: one,
+      [second]: two,
+      ...rest
+    } = readRows(completed(other), "SELECT * FROM runs")[0] ?? {};
+    const others = area.keys.slice(2).map((key) => rest[key]);
+    expect(result.runs[0]?.target).toBe([two, one, ...others].join("/"));
+    expect(one).not.toBe(two);
   });
 });
