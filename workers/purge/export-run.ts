@@ -80,6 +80,12 @@ function isOfOtherFile(error: unknown): boolean {
   return /^(SQLITE_(NOTADB|CORRUPT|ERROR|CANTOPEN|READONLY)|EACCES$)/.test(systemCode(error));
 }
 
+/** Returns what changes if a file is removed, replaced or written to. */
+export function versionOfFile(path: string): string {
+  const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
+  return stat === undefined ? "none" : [stat.dev, stat.ino, stat.size, stat.mtimeNs].join();
+}
+
 /** Gives a file a second name; false if that is taken. */
 function linkNew(from: string, to: string): boolean {
   try {

@@ -10,7 +10,7 @@ import { lastActivity, selectMovedRuns } from "../move/select/choose-moved-runs.
 import type { Candidate } from "../move/select/choose-runs.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { planOf } from "../records/record-session.ts";
-import { exportRun } from "./export-run.ts";
+import { exportRun, versionOfFile } from "./export-run.ts";
 import { keepLease } from "./write-export.ts";
 
 /** How often a run is exported while another program writes to completed-runs.db. */
@@ -98,13 +98,15 @@ interface Purged {
   rows: RowCounts;
 }
 
-/** Returns undefined, with the run as it was, if another program wrote to completed-runs.db or to the run meanwhile. */
+/** Returns undefined, with the run as it was, if another program wrote to it, to completed-runs.db or to the export. */
 async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purged | undefined> {
   const { session, areaId, directory, superseded } = purge;
   const { id, target, runname } = candidate;
   const version = await session.read(() => versionOfCompleted(session));
   const exported = { id, target, runname, areaId, superseded: superseded.get(id) ?? [] };
   const exportFile = directory === undefined ? undefined : await exportRun(session, exported, directory);
+  const fileVersion = () => (exportFile === undefined ? "" : versionOfFile(exportFile));
+  const exportVersion = fileVersion();
   if (exportFile !== undefined) session.context.failpoint("exported");
   const rows = await session.read(() => runRows(session, [id]));
   const run = { id, target, runname, exportFile };
@@ -116,7 +118,7 @@ async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purg
   if (isBackNow) return undefined;
   const committed = await session.commit("completed", () => {
     // Under the write lock: what was compared is what will be deleted.
-    if (versionOfCompleted(session) !== version) return false;
+    if (versionOfCompleted(session) !== version || fileVersion() !== exportVersion) return false;
     recordPurged(session, { run, rows }, facts);
     return true;
   });

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -59,6 +59,25 @@ describe("an export", () => {
     const file = await exportOnly(area, directory);
     mkdirSync(join(directory, `.${basename(file, ".db")}.part`));
     expect((await runPurge(area, { export: directory })).result.runs[0]?.exportFile).toBe(file);
+  });
+
+  it.each([
+    ["removed", (file: string) => rmSync(file)],
+    ["changed", (file: string) => alter(file, "DELETE FROM test_steps")],
+  ])("that is %s before its run is purged is written again", async (_, spoil) => {
+    const area = newArea({ ...atRest, runs: 1 });
+    await runReduce(area);
+    const rows = movedRows(area);
+    const directory = temporaryDirectory();
+    let done = false;
+    const failpoint = (name: string) => {
+      if (name !== "exported" || done) return;
+      done = true;
+      spoil(exportsIn(directory)[0] ?? "");
+    };
+    const { result } = await runPurge(area, { export: directory }, { failpoint });
+    await runImport(area, result.runs[0]?.exportFile ?? "");
+    expect(movedRows(area)).toEqual(rows);
   });
 
   it("of a run with very many superseded versions is written in one pass over them", async () => {
