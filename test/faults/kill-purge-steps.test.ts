@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { importFailpoints, purgeFailpoints } from "../../workers/area-db/failpoint-names.ts";
@@ -80,6 +81,7 @@ describe("a purge that is killed", () => {
       const killed = await runJobProcess("purge", area, flags, { MTJOBS_FAILPOINT: `${step}:${pass}=kill` });
       expect(killed.signal, killed.stderr).toBe("SIGKILL");
       const { result } = await runPurge(area, { export: directory });
+      expect(readdirSync(directory).filter((name) => !name.startsWith("run-"))).toEqual([]);
       expect(result.moved.runs).toBe(shape.runs);
       expect(countedIn(area, "purge")).toBe(shape.runs);
       await assertAllComesBack(start);

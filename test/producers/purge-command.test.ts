@@ -20,6 +20,13 @@ describe("mtjobs purge", () => {
     expect([none.code, errorCodeOf(none)]).toEqual([2, "usage"]);
     const script = await runCommand([...words, "--no-export"], { env });
     expect([script.code, errorCodeOf(script)]).toEqual([3, "unconfirmed"]);
+    for (const both of [
+      ["--export", "/tmp", "--no-export", "--yes"],
+      ["--no-export", "--yes", "--export", "/tmp"],
+    ]) {
+      const unclear = await runCommand([...words, ...both], { env });
+      expect([unclear.code, errorCodeOf(unclear)]).toEqual([2, "usage"]);
+    }
     const done = await runCommand([...words, "--no-export", "--yes"], { env });
     expect([done.code, documentOf(done)]).toMatchObject([0, { job: "purge", moved: { runs: 2 } }]);
   });

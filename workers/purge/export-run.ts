@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, rmSync } from "node:fs";
+import { linkSync, lstatSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError, systemCode } from "../../shared/errors.ts";
 import { syncDirectory } from "../../shared/files/sync-directory.ts";
@@ -10,6 +10,9 @@ import { type Exported, writeExport } from "./write-export.ts";
 
 /** Maximum characters of a name's part; file systems allow 255 bytes for the whole. */
 const longestPart = 90;
+
+/** Characters of the area's id in a name. */
+const areaIdLength = 8;
 
 /**
  * Exports a run into a directory, and reads the export back. One of the same content that is there already, as of a
@@ -41,6 +44,15 @@ export async function exportRun(session: JobSession, run: Exported, directory: s
     }
   } finally {
     discard(unfinished);
+  }
+}
+
+/** Removes what dead jobs on this area left unfinished: while this one has the lease, no other writes there. */
+export function removeUnfinished(directory: string, areaId: string): void {
+  const end = `-${areaId.slice(0, areaIdLength)}.part`;
+  for (const name of readdirSync(directory)) {
+    const file = name.replace(/-journal$/, "");
+    if (file.startsWith(".run-") && file.endsWith(end)) discard(join(directory, name));
   }
 }
 
@@ -100,5 +112,5 @@ function linkNew(from: string, to: string): boolean {
 /** `run-17-ubuntu_nfs_none-w49.1-1a2b3c4d`: characters that any file system and shell takes. */
 function exportName({ id, target, runname, areaId }: Exported): string {
   const plain = (text: string) => text.replaceAll(/[^A-Za-z0-9.+=-]+/g, "_").slice(0, longestPart);
-  return `run-${id}-${plain(target)}-${plain(runname)}-${areaId.slice(0, 8)}`;
+  return `run-${id}-${plain(target)}-${plain(runname)}-${areaId.slice(0, areaIdLength)}`;
 }

@@ -10,7 +10,7 @@ import { lastActivity, selectMovedRuns } from "../move/select/choose-moved-runs.
 import type { Candidate } from "../move/select/choose-runs.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { planOf } from "../records/record-session.ts";
-import { exportRun, versionOfFile } from "./export-run.ts";
+import { exportRun, removeUnfinished, versionOfFile } from "./export-run.ts";
 import { keepLease } from "./write-export.ts";
 
 /** How often a run is exported while another program writes to completed-runs.db. */
@@ -62,6 +62,7 @@ export async function purgeRuns(
   const { context, tally } = session;
   context.log(`Runs to purge: ${runs.length}.`);
   if (runs.length === 0) return;
+  if (directory !== undefined) removeUnfinished(directory, areaId);
   const purge = { session, areaId, directory, superseded: await supersededOfRuns(session) };
   for (const [index, run] of runs.entries()) {
     context.signal.throwIfAborted();

@@ -43,6 +43,9 @@ export function addPurge(program: Command, bind: Bind, deps: CliDeps): void {
 }
 
 function addOptions(command: Command): Command {
+  // Both set one value, of which the parser keeps the last.
+  for (const name of ["export", "no-export"])
+    command.on(`option:${name}`, () => command.setOptionValue(`was:${name}`, true));
   return command
     .option("--export <dir>", "existing directory for the exports, as the area's homehost mounts it")
     .option("--no-export", "purge without an export; asks for a confirmation")
@@ -80,6 +83,9 @@ function assertListable(options: CommandContext["options"], area: string | undef
 /** Returns the directory for exports, or the confirmation that none are wanted. */
 async function askForExports({ options, io }: CommandContext): Promise<object> {
   const { export: directory, yes, dryRun } = options;
+  if (options["was:export"] === true && options["was:no-export"] === true) {
+    throw new JobsError("usage", "--export and --no-export are both given", { hint: "remove one of them" });
+  }
   if (directory === "") {
     throw new JobsError("usage", "--export is empty", {
       hint: "name an existing directory, such as /archive",

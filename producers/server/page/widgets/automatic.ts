@@ -1,5 +1,5 @@
-import { policyText } from "../../../../shared/area/config/policy-name.ts";
 import { html, nothing, type TemplateResult } from "lit-html";
+import { policyText } from "../../../../shared/area/config/policy-name.ts";
 import type { AutomaticStatus } from "../../../contract/fleet.ts";
 import { shown } from "../data/format.ts";
 import { areaLink, hostLink, jobLink, when } from "./links.ts";
