@@ -4,6 +4,7 @@ import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts"
 import { importFailpoints, purgeFailpoints } from "../../workers/area-db/failpoint-names.ts";
 import {
   assertNothingLost,
+  casesOf,
   changeInMegatestDbOnly,
   edit,
   everywhere,
@@ -72,7 +73,13 @@ async function assertAllComesBack({
 }
 
 describe("a purge that is killed", () => {
-  it.each(purgeFailpoints.flatMap((step) => [1, 3].map((pass) => ({ step, pass }))))(
+  const first = purgeFailpoints.map((step) => ({ step, pass: 1 }));
+  const third = (["purging", "exported", "export-written", "purged"] as const).map((step) => ({
+    step,
+    pass: 3,
+  }));
+
+  it.each([...first, ...casesOf(third, 1)])(
     "at pass $pass of $step leaves what the next one finishes",
     async ({ step, pass }) => {
       const start = await reducedArea();
