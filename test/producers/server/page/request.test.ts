@@ -1,15 +1,22 @@
 import { mkdirSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
+import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
+import { buildArea, type SampleArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../../../workers/job-thread/job-threads.ts";
-import { exportsIn } from "../../../support/area.ts";
-import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { assertWritesKept, exportsIn } from "../../../support/area.ts";
+import {
+  hasBrowser,
+  startMegatestClient,
+  unionOf,
+  withBrowser,
+  withServerStage,
+} from "../../../support/queue.ts";
 
 describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
+  let sample: SampleArea;
   let area = "";
   let archive = "";
 
@@ -20,7 +27,7 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     mkdirSync(archive, { mode: 0o755 });
     const user = userInfo().username;
     const cacheRoot = join(stage.root, "caches");
-    buildArea({
+    sample = buildArea({
       directory: area,
       host: "hosta",
       runs: 6,
@@ -47,18 +54,27 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     return { page, form, offences };
   };
 
-  it("reduces, purges and imports: first as a dry run with its runs, and with the command line to copy", async () => {
+  it("reduces, purges and imports while a Megatest client writes: first as a dry run with its runs, and with the command line to copy", async () => {
+    const client = await startMegatestClient({
+      cacheDb: sample.cacheDb,
+      journal: join(served.stage.root, "client.jsonl"),
+      everyMs: 20,
+      target: { sysname: "ubuntu", fsname: "nfs", datapath: "none" },
+      runname: "live",
+      testIds: [],
+    });
+    onTestFinished(() => client.kill());
     const { page, form, offences } = await open({ area });
-    await form.getByLabel("Run name").fill("%");
+    await form.getByLabel("Run name").fill("w%");
     await form.getByLabel("Keep the newest").fill("0");
-    expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname % --keep 0`);
+    expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname w% --keep 0`);
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByText("6 runs would be moved.").waitFor();
     await form.getByText("The runs").click();
     expect(await form.locator("details ul li").count()).toBe(6);
     // What is typed stands in the address, so that it can be shared and loaded again.
     await page.reload();
-    expect(await form.getByLabel("Run name").inputValue()).toBe("%");
+    expect(await form.getByLabel("Run name").inputValue()).toBe("w%");
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByRole("button", { name: "Move 6 runs now" }).click();
     await form.getByText("6 runs moved.").waitFor();
@@ -76,6 +92,9 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByRole("button", { name: "Import 1 run now" }).click();
     await form.getByText("1 run imported.").waitFor();
+    const { writes } = await client.stop();
+    expect(writes).toBeGreaterThan(50);
+    assertWritesKept(client.acknowledged(), unionOf(sample));
     expect(offences).toEqual([]);
   });
 
