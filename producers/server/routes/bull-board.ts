@@ -3,10 +3,13 @@ import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import type { FastifyInstance } from "fastify";
+import { z } from "zod";
+import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { builtFile } from "../../../shared/process.ts";
-import { queueName } from "../../../shared/queue/names.ts";
+import { isNumber, queueName } from "../../../shared/queue/names.ts";
 import { isReading, mayUse } from "../../contract/roles.ts";
 import { knownHosts } from "../../jobs/list-jobs.ts";
+import { requestNames } from "../../jobs/request-job.ts";
 import { plainProblem, problemOfThrown, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
 
@@ -22,6 +25,28 @@ function jobTitle({ name, data }: { name?: string; data?: unknown }): string {
   const what = dryRun === true ? `${name ?? "job"} (dry run)` : (name ?? "job");
   return typeof area === "string" ? `${what} ${area}` : what;
 }
+
+/** The data of each kind of job that users request, for the editor of the board's form that adds one. */
+function dataSchema(): Record<string, unknown> {
+  const kinds = requestNames.map((name) => {
+    const schema = z.toJSONSchema(payloadSchemas[name], { io: "input", unrepresentable: "any" });
+    return { ...schema, title: name, $schema: undefined };
+  });
+  return { title: "The data of a job", anyOf: kinds };
+}
+
+/** Returns the page of mtjobs about a job. */
+function pageOf(basePath: string, host: string, { id }: { id?: string | number | null | undefined }) {
+  const jobId = String(id ?? "");
+  const query = isNumber(jobId) ? `?${new URLSearchParams({ host })}` : "";
+  return { displayText: "Show in mtjobs", href: `${basePath}/jobs/${encodeURIComponent(jobId)}${query}` };
+}
+
+/**
+ * By what the board's menu divides the names of queues: all are in one group. With a dot in a host's name it would make
+ * a group of each part, and lose the queue `host.a` beside `host.a.b`.
+ */
+const delimiterOf = (host: string) => (host.includes(".") ? "" : ".");
 
 /** Adds Bull Board for the queues of all current and future hosts; read-only unless `write`. */
 export async function addBoard(app: FastifyInstance, context: ServerContext, write: boolean): Promise<void> {
@@ -41,6 +66,7 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
     const problem = problemOfThrown(error, app.log);
     return { status: problem.status as 500, body: { ...problem, message: problem.detail } };
   });
+  const jobDataSchema = dataSchema();
   const shown = new Set<string>();
   let refreshed: { at: number; done: Promise<void> } | undefined;
 
@@ -51,6 +77,9 @@ export async function addBoard(app: FastifyInstance, context: ServerContext, wri
         readOnlyMode: !write,
         displayName: host,
         description: `Jobs of ${host} (${queueName(host)})`,
+        delimiter: delimiterOf(host),
+        externalJobUrl: (job) => pageOf(settings.basePath, host, job),
+        jobDataSchema,
       });
       adapter.setFormatter("name", jobTitle);
       board.addQueue(adapter);

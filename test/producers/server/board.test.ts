@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { requestNames } from "../../../producers/jobs/request-job.ts";
 import { waitFor } from "../../support/area.ts";
 import { withServerStage } from "../../support/queue.ts";
 
@@ -26,6 +27,50 @@ describe("the board", () => {
     const shown = (body.queues as BoardQueue[]).find(({ name }) => name === "host.hostb");
     expect(shown).toMatchObject({ displayName: "hostb", readOnlyMode: true });
     expect(shown?.jobs.map(({ name }) => name).sort()).toEqual(["reduce", "reduce /areas/a1"]);
+  });
+
+  it("groups queues by the delimiter, unless a host's name has a dot, and leads from a job to its page", async () => {
+    const { stage, call } = shows;
+    await stage.add("linked", "reduce", {}, { jobId: "a/b" });
+    await stage.add("linked.example.org", "reduce", {});
+    await waitFor("both queues", async () => {
+      const { body } = await call("GET /queues/api/queues");
+      return (body.queues as BoardQueue[]).filter(({ name }) => name.startsWith("host.linked")).length === 2;
+    });
+    const shown = async (host: string) => {
+      const { body } = await call(`GET /queues/api/queues?activeQueue=host.${host}&status=waiting&page=1`);
+      return (body.queues as { name: string; delimiter: string; jobs: { externalUrl: unknown }[] }[]).find(
+        ({ name }) => name === `host.${host}`,
+      );
+    };
+    const one = await shown("linked");
+    expect([one?.delimiter, one?.jobs[0]?.externalUrl]).toEqual([
+      ".",
+      { displayText: "Show in mtjobs", href: "/jobs/a%2Fb" },
+    ]);
+    const other = await shown("linked.example.org");
+    expect([other?.delimiter, other?.jobs[0]?.externalUrl]).toEqual([
+      "",
+      { displayText: "Show in mtjobs", href: "/jobs/1?host=linked.example.org" },
+    ]);
+  });
+
+  it("describes the data of each job that may be requested", async () => {
+    const { stage, call } = shows;
+    await stage.enqueue("hostc", "/areas/a1", "first");
+    await waitFor("the queue", async () => {
+      const { body } = await call("GET /queues/api/queues");
+      return (body.queues as BoardQueue[]).some(({ name }) => name === "host.hostc");
+    });
+    const { status, body } = await call("GET /queues/api/queues/host.hostc/job-data-schema");
+    expect([status, body.anyOf.map(({ title }: { title: string }) => title)]).toEqual([
+      200,
+      [...requestNames],
+    ]);
+    expect(body.anyOf[0]).toMatchObject({
+      properties: { area: { type: "string" }, dryRun: { type: "boolean" } },
+      required: ["v", "area"],
+    });
   });
 
   it("is a page with its own assets, and asks no other site", async () => {
