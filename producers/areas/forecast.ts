@@ -8,7 +8,7 @@ import { idList, preparedIds } from "../../shared/sqlite/ids.ts";
 import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames } from "../../shared/sqlite/table.ts";
 import { isOddTime } from "../../shared/sqlite/times.ts";
-import type { AreaForecast, Forecast, FoundAreas } from "../contract/area.ts";
+import type { AreaForecast, Forecast, FoundAreas, GainByAge } from "../contract/area.ts";
 import { movableRuns, type RunRequest } from "./movable-runs.ts";
 import { openReadonly } from "./open-readonly.ts";
 
@@ -18,6 +18,8 @@ const defaultAge = 30 * dayMs;
 /** Runs whose tests are counted under one lock, which Megatest's writers have to wait for. */
 const runsPerRead = 20;
 const growthDays = 28;
+/** Days for which a gain is told. */
+const curveDays = [1, 3, 7, 14, 30, 60, 90, 180, 365, 730, 1095, 1825];
 
 export interface ForecastPlace {
   settings: Pick<Settings, "areas">;
@@ -71,15 +73,46 @@ export function forecastAreas(
   };
 }
 
-function estimate(
+/**
+ * Estimates for one area what a reduce would free, by the age of the runs that it moves. Read-only, under short locks.
+ *
+ * @param keep how many of the newest runs of each target stay
+ * @throws {JobsError} as `openAllowedArea` and `openReadonly`
+ */
+export function gainByAge(path: string, keep: number, place: ForecastPlace): GainByAge {
+  const { settings, env, now = Date.now() } = place;
+  const area = openAllowedArea(path, settings, env);
+  const db = openReadonly({ area: area.megatestDb });
+  try {
+    const movable = chooseMovable(db, area, [{ keep }], now);
+    const { runs, testsOf, perTest } = countAll(db);
+    const gains = curveDays.map((days) => {
+      const youngest = (now - days * dayMs) / 1000;
+      const old = [...movable].flatMap(([id, began]) => (began < youngest ? [id] : []));
+      const tests = testsOf(old);
+      return { days, runs: old.length, tests, bytes: Math.round(tests * perTest) };
+    });
+    // What is older than the oldest run tells nothing.
+    const end = gains.findIndex((gain) => gain.runs === 0);
+    return {
+      ...{ area: path, keep, bytes: fileBytes(db), freeBytes: fileBytes(db) - usedBytes(db) },
+      runs: runs.length,
+      gains: end === -1 ? gains : gains.slice(0, end + 1),
+    };
+  } finally {
+    db.close();
+  }
+}
+
+/** Returns the runs that a reduce with any of these selectors would consider, with the seconds since 1970 at which they began. */
+function chooseMovable(
   db: Connection,
   area: Area,
-  request: RunRequest | undefined,
+  requests: readonly RunRequest[],
   now: number,
-): Omit<AreaForecast, "area" | "problem"> {
+): Map<bigint, number> {
   const columns = new NameSet(columnNames(db, "area", "runs"));
   const keys = targetKeys(area.config).filter((key) => columns.has(key));
-  const { rule, requests } = rulesOf(area, request);
   const movable = new Map<bigint, number>();
   for (const each of requests) {
     const { sql, parameters } = movableRuns(keys, each, now);
@@ -89,12 +122,27 @@ function estimate(
       movable.set(id, Number(began));
     }
   }
+  return movable;
+}
+
+/** Returns the runs that are not hidden, and what a test takes of the bytes in use. */
+function countAll(db: Connection) {
   const runs = preparedIds<[]>(db, "SELECT id FROM area.runs WHERE coalesce(state, '') <> 'deleted'").all();
-  const recent = new Set(recentRuns(db, now));
   const tests = countTests(db, runs);
-  const sum = (ids: Iterable<bigint>) => [...ids].reduce((total, id) => total + (tests.get(id) ?? 0), 0);
-  const bytes = usedBytes(db);
-  const perTest = bytes / Math.max(1, sum(runs));
+  const testsOf = (ids: Iterable<bigint>) => [...ids].reduce((total, id) => total + (tests.get(id) ?? 0), 0);
+  return { runs, testsOf, perTest: usedBytes(db) / Math.max(1, testsOf(runs)) };
+}
+
+function estimate(
+  db: Connection,
+  area: Area,
+  request: RunRequest | undefined,
+  now: number,
+): Omit<AreaForecast, "area" | "problem"> {
+  const { rule, requests } = rulesOf(area, request);
+  const movable = chooseMovable(db, area, requests, now);
+  const recent = new Set(recentRuns(db, now));
+  const { runs, testsOf: sum, perTest } = countAll(db);
   return {
     rule,
     bytes: fileBytes(db),

@@ -258,6 +258,24 @@ const areaForecastSchema = openObject({
 });
 export type AreaForecast = z.infer<typeof areaForecastSchema>;
 
+const gainSchema = openObject({
+  days: z.number().meta({ description: "Of runs that began longer ago than so many days" }),
+  runs: z.number(),
+  tests: z.number(),
+  bytes: z.number(),
+});
+
+/** What a reduce would free in an area, by the age of the runs that it moves. */
+export const gainByAgeSchema = openObject({
+  area: z.string(),
+  keep: z.number().meta({ description: "The newest runs of each target that stay" }),
+  bytes: z.number().meta({ description: "Size of megatest.db" }),
+  freeBytes: z.number().meta({ description: "What a vacuum alone would free" }),
+  runs: z.number().meta({ description: "Runs in megatest.db, without hidden ones" }),
+  gains: z.array(gainSchema).meta({ description: "By days, at most twelve; the last may be of no runs" }),
+}).meta({ id: "GainByAge" });
+export type GainByAge = z.infer<typeof gainByAgeSchema>;
+
 /** The result of `forecast`, by gain. */
 const forecastSchema = openObject({
   areas: z.array(areaForecastSchema),

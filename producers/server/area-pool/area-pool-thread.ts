@@ -4,6 +4,7 @@ import { openAllowedArea } from "../../../shared/area/area.ts";
 import { toJobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
 import { findAreas } from "../../areas/find-areas.ts";
+import { gainByAge } from "../../areas/forecast.ts";
 import { measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
 import { areaStatus } from "../../areas/status.ts";
@@ -13,7 +14,7 @@ import { browseRun } from "../../browse/browse-run.ts";
 import { browseRuns } from "../../browse/browse-runs.ts";
 import { browseTest, browseTests } from "../../browse/browse-tests.ts";
 import { searchRuns } from "../../browse/search-runs.ts";
-import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas } from "../../contract/area.ts";
+import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas, GainByAge } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { DrainResult, Schedule } from "../../contract/schedule.ts";
@@ -27,6 +28,7 @@ import type {
   AreaPoolAnswer,
   DrainTask,
   EnqueueTask,
+  GainTask,
   LocatedArea,
   MeasuredArea,
   RunsTask,
@@ -135,6 +137,10 @@ export function tests({ settings, area, runId, request }: TestsTask): Promise<Ar
 
 export function test(task: TestTask): Promise<AreaPoolAnswer<TestDetail>> {
   return answer(() => browseTest(task.area, task, task.request, reading(task.settings)));
+}
+
+export function gain({ settings, area, keep }: GainTask): Promise<AreaPoolAnswer<GainByAge>> {
+  return answer(() => gainByAge(area, keep, reading(settings)));
 }
 
 export function search({

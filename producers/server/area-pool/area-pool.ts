@@ -8,7 +8,14 @@ import type { AreaTotal } from "../../browse/area-totals.ts";
 import type { BrowseRequest } from "../../browse/browse-runs.ts";
 import type { TestRequest, TestsRequest } from "../../browse/browse-tests.ts";
 import type { RunSearch } from "../../browse/search-runs.ts";
-import type { AreaHistory, AreaStatus, Diagnosis, FoundArea, FoundAreas } from "../../contract/area.ts";
+import type {
+  AreaHistory,
+  AreaStatus,
+  Diagnosis,
+  FoundArea,
+  FoundAreas,
+  GainByAge,
+} from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { DrainResult, Schedule } from "../../contract/schedule.ts";
@@ -49,6 +56,10 @@ export interface TestTask extends RunTask {
   request: TestRequest;
 }
 
+export interface GainTask extends StatusTask {
+  keep: number;
+}
+
 export interface SearchTask {
   settings: Settings;
   request: RunSearch;
@@ -75,11 +86,11 @@ export interface DrainTask {
 
 /** Maximum number of requests waiting for a thread; further ones are refused. */
 const longestQueue = 200;
-/** How long a list of areas, its measures and a diagnosis are cached, in ms. */
+/** How long a list of areas, its measures, and a reading of a whole area are cached, in ms. */
 const freshFor = 10_000;
 const measuredFor = 30_000;
-const diagnosedFor = 60_000;
-const mostDiagnoses = 1000;
+const readFor = 60_000;
+const mostRemembered = 1000;
 
 /** Threads for one kind of task, and the timeout in ms. */
 interface LimitedPool {
@@ -108,6 +119,7 @@ export class AreaPool {
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<MeasuredArea[]> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
+  readonly #gains = new Map<string, Remembered<GainByAge>>();
 
   constructor(settings: Settings) {
     this.#settings = settings;
@@ -167,18 +179,20 @@ export class AreaPool {
     return this.#run<TestDetail>(this.#runs, "test", { area, ...ids, request });
   }
 
+  /** Returns what a reduce would free, by age; at most 60 s old. @throws {JobsError} as `gainByAge` */
+  gain(area: string, keep: number): Promise<GainByAge> {
+    return recall(this.#gains, `${keep} ${area}`, () =>
+      this.#run<GainByAge>(this.#runs, "gain", { area, keep }),
+    );
+  }
+
   searchRuns(request: RunSearch): Promise<NonNullable<Search["runs"]>> {
     return this.#run<NonNullable<Search["runs"]>>(this.#runs, "search", { request });
   }
 
   /** Returns the doctor's checks of an area, at most 60 s old. @throws {JobsError} as `status` */
   diagnosis(area: string): Promise<Diagnosis> {
-    const known = this.#diagnoses.get(area);
-    if (known !== undefined && !isOld(known, diagnosedFor)) return known.answer;
-    if (this.#diagnoses.size >= mostDiagnoses) this.#diagnoses.clear();
-    const answer = this.#run<Diagnosis>(this.#slow, "diagnosis", { area });
-    this.#diagnoses.set(area, { at: performance.now(), answer });
-    return answer;
+    return recall(this.#diagnoses, area, () => this.#run<Diagnosis>(this.#slow, "diagnosis", { area }));
   }
 
   /** Returns all areas below the roots; at most 10 s old. */
@@ -240,6 +254,16 @@ function threads(most: number): Tinypool {
     // An idle thread must still receive events from Redis.
     useAtomics: false,
   });
+}
+
+/** Returns what is known of an area, or reads it. */
+function recall<T>(known: Map<string, Remembered<T>>, key: string, read: () => Promise<T>): Promise<T> {
+  const last = known.get(key);
+  if (last !== undefined && !isOld(last, readFor)) return last.answer;
+  if (known.size >= mostRemembered) known.clear();
+  const answer = read();
+  known.set(key, { at: performance.now(), answer });
+  return answer;
 }
 
 /** Failures are cached like results, so that a hanging file system is not asked again immediately. */

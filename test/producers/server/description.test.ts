@@ -38,7 +38,7 @@ describe("the description of the API", () => {
     }
     const runs = ["", "/{runId}", "/{runId}/tests", "/{runId}/tests/{testId}"].map((rest) => `/runs${rest}`);
     expect(Object.keys(body.paths).sort()).toEqual(
-      ["", "/history", "/doctor", "/query", ...runs]
+      ["", "/history", "/doctor", "/forecast", "/query", ...runs]
         .flatMap((suffix) => [`areas/{areaId}${suffix}`, `areas/by-path${suffix}`])
         .concat([
           "jobs",

@@ -1,8 +1,10 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
+import { z } from "zod";
 import {
   areaStatusWithJobsSchema,
   diagnosisSchema,
   foundAreasSchema,
+  gainByAgeSchema,
   historySchema,
 } from "../../../contract/area.ts";
 import { fleetStatusSchema } from "../../../contract/fleet.ts";
@@ -40,6 +42,15 @@ export const areaRoutes =
       summary: "The doctor's checks of an area, at most 60 seconds old",
       schema: diagnosisSchema,
       read: async (path) => await areaPool.diagnosis(path),
+    });
+    addAreaRoute(app, context, {
+      suffix: "/forecast",
+      summary: "What a reduce would free, by the age of the runs that it moves; at most 60 seconds old",
+      description:
+        "Estimated from megatest.db: bytes are a run's share of the tests. A run counts by its beginning, and whether its tests may still report is not read.",
+      query: { keep: z.coerce.number().int().min(0).max(1_000_000).default(0) },
+      schema: gainByAgeSchema,
+      read: async (path, { query }) => await areaPool.gain(path, query.keep),
     });
   };
 
