@@ -87,11 +87,11 @@ describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 15
     );
     await picture(page, "overview-phone");
     await row(page, "bus").getByRole("link", { name: "bus", exact: true }).tap();
-    await page.locator(".chart canvas").waitFor();
+    await page.locator(".sizes canvas").first().waitFor();
     expect(await page.locator(".story li").count()).toBe(10);
     expect(await isWide()).toBe(false);
     const painted =
-      "[...document.querySelector('.chart canvas').getContext('2d').getImageData(0, 0, 300, 200).data]";
+      "[...document.querySelector('.sizes canvas').getContext('2d').getImageData(0, 0, 300, 200).data]";
     expect(await page.evaluate(`${painted}.some((value) => value > 0)`)).toBe(true);
     await picture(page, "area-phone");
     expect(offences).toEqual([]);

@@ -27,6 +27,11 @@ export class Resource<T> {
     return this.value === undefined && this.trouble === undefined;
   }
 
+  /** Has the document read again at the next drawing. */
+  outdate(): void {
+    this.#at = Number.NEGATIVE_INFINITY;
+  }
+
   /** Called at each drawing: requests `path` if it is another one than before, if jobs have changed, or if it is outdated. */
   want(path: string): this {
     const isOther = path !== this.#path;

@@ -1,36 +1,40 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import type { FoundArea } from "../../../contract/area.ts";
-import { askArea } from "../data/api.ts";
+import type { AreaHistory, FoundArea, GainByAge } from "../../../contract/area.ts";
+import { findings } from "../area/findings.ts";
+import { gainPlot, gainSection } from "../area/gain.ts";
+import { homesSection } from "../area/homes.ts";
+import { PlotPlace } from "../area/plot.ts";
+import { sizeLines } from "../area/size-lines.ts";
+import { sizePlaces, sizePlots } from "../area/size-plots.ts";
 import type { Area, HistoryLine } from "../data/documents.ts";
 import { bytes, number, shown } from "../data/format.ts";
 import { areaDetails, diagnoses } from "../data/poller.ts";
+import { Resource } from "../data/resource.ts";
 import type { PageView } from "../data/router.ts";
-import { changed, jobsOf, may, state } from "../data/state.ts";
-import { lastJob, lockOf, nameOf, warningsOf, wayOf } from "../widgets/area-row.ts";
-import { pointsOf } from "../widgets/chart-points.ts";
+import { jobsOf, may, state } from "../data/state.ts";
+import { lastJob, lockOf, nameOf, wayOf } from "../widgets/area-row.ts";
 import { JobForm } from "../widgets/job-form.ts";
 import { jobLink } from "../widgets/links.ts";
 import { progressOf } from "../widgets/progress.ts";
-import { SizeChart } from "../widgets/size-chart.ts";
 
-/** Listed jobs of the history; the chart shows all. */
+/** Listed jobs of the history; the charts show all. */
 const listed = 10;
+/** Milliseconds until a document is read again if no job ends: both are long to read. */
+const freshFor = 300_000;
 
-/** Reserves the chart's place while the history is read. */
-const chartPlace = html`<h2>Sizes and runs over time</h2>
-  <figure class="chart" role="img" aria-label="Sizes and runs over time; the last jobs are listed below"></figure>`;
+type History = Omit<AreaHistory, "history"> & { history: HistoryLine[] };
 
-/** One area with its chart, the doctor's checks, its last jobs, and a form to start a job. */
+/** One area: its sizes over time, what a reduce would gain, its jobs, its homes, the doctor's checks, and a form to start a job. */
 export class AreaPage implements PageView {
   readonly #find: () => FoundArea | undefined;
+  readonly #history = new Resource<History>({ freshFor, followsJobs: false });
+  readonly #gain = new Resource<GainByAge>({ freshFor, followsJobs: false });
+  readonly #sizePlots = new PlotPlace(sizePlots);
+  readonly #gainPlot = new PlotPlace(gainPlot);
   #path: string | undefined;
   #form: JobForm | undefined;
-  #history: HistoryLine[] | undefined;
-  #trouble: string | undefined;
-  /** The last job in `#history`; if the area has a newer one, the history is read again. */
+  /** The last job of the area's status; once there is another one, history and gain are read again. */
   #lastJob: string | undefined;
-  #chart: SizeChart | undefined;
-  #isClosed = false;
 
   private constructor(find: () => FoundArea | undefined) {
     this.#find = find;
@@ -62,112 +66,86 @@ export class AreaPage implements PageView {
   }
 
   drawn(): void {
-    if (this.#path === undefined || this.#chart !== undefined || this.#history === undefined) return;
-    const place = document.querySelector<HTMLElement>(".chart");
-    const now = areaDetails.get(this.#path)?.value?.completedRuns ?? null;
-    if (place !== null && this.#history.length > 0)
-      this.#chart = new SizeChart(place, pointsOf(this.#history, now));
+    const area = this.#path === undefined ? undefined : areaDetails.get(this.#path)?.value;
+    const history = this.#history.value;
+    const now = { runs: area?.runs ?? null, completedRuns: area?.completedRuns ?? null };
+    this.#sizePlots.show(".sizes", history && sizeLines(history, now));
+    this.#gainPlot.show(".gain", this.#gain.value?.gains);
   }
 
   close(): void {
-    this.#isClosed = true;
-    this.#chart?.remove();
+    this.#sizePlots.remove();
+    this.#gainPlot.remove();
   }
 
   #areaView(found: FoundArea): TemplateResult {
     const { area: path, problem } = found;
     areaDetails.want([path]);
     diagnoses.want([path]);
+    this.#path = path;
     this.#form ??= new JobForm(path);
-    this.#refreshHistory(path);
     const { value: area, trouble } = areaDetails.get(path) ?? {};
+    this.#followJobs(area);
+    const history = this.#history.want(`areas/by-path/history?${new URLSearchParams({ path })}`);
+    const gain = this.#gain.want(`areas/by-path/forecast?${new URLSearchParams({ path })}`);
     return html`<h1 class="path">${shown(nameOf(found))}</h1>
       ${problem === null ? nothing : html`<p class="bad path" role="alert">${shown(problem)}</p>`}
       ${trouble === undefined ? nothing : html`<p class="bad path" role="alert">${shown(trouble)}</p>`}
-      ${area === undefined ? html`<p aria-busy=${trouble === undefined}>${shown(path)}</p>` : facts(area)}
-      ${this.#history?.length === 0 ? nothing : chartPlace}
+      <div aria-busy=${area === undefined && trouble === undefined}>${facts(path, area)}</div>
+      <h2>Sizes and runs over time</h2>
+      ${sizePlaces} ${gainSection(gain)}
       <h2>Jobs</h2>
       ${jobsOf(path).map((job) =>
         job.state === "active"
           ? progressOf(job)
           : html`<p>${jobLink(job.jobId, job.host, job.job)} ${job.state}</p>`,
       )}
-      ${this.#story()}
+      ${story(history)}
       <p><a href="jobs?${new URLSearchParams({ area: path })}">All jobs of this area</a></p>
-      <h2>Warnings</h2>
-      ${warnings(path)}
-      <h2>Start a job</h2>
+      ${homesSection(area, history.trouble === undefined ? history.value?.migrations : [])} ${findings(path)}
+      <h2 id="start-job" tabindex="-1">Start a job</h2>
       ${may("operate") ? this.#form.view() : html`<p class="quiet">Your token may only read.</p>`}`;
   }
 
-  /** Reads the history, and again when the area has had another job. */
-  #refreshHistory(path: string): void {
-    const last = areaDetails.get(path)?.value?.history[0]?.jobId;
-    const isNews = last !== undefined && this.#lastJob !== undefined && last !== this.#lastJob;
-    if (this.#path === path && !isNews) return;
-    this.#path = path;
-    void this.#readHistory(path);
-  }
-
-  async #readHistory(path: string): Promise<void> {
-    this.#lastJob = undefined;
-    try {
-      const { history } = await askArea<{ history: HistoryLine[] }>(path, "/history");
-      if (this.#isClosed) return;
-      this.#history = history;
-      this.#lastJob = history.at(-1)?.jobId ?? "";
-      this.#chart?.remove();
-      this.#chart = undefined;
-    } catch (error) {
-      this.#trouble = (error as Error).message;
+  #followJobs(area: Area | undefined): void {
+    const last = area?.history[0]?.jobId;
+    if (last !== undefined && this.#lastJob !== undefined && last !== this.#lastJob) {
+      this.#history.outdate();
+      this.#gain.outdate();
     }
-    changed();
-  }
-
-  #story(): TemplateResult {
-    if (this.#trouble !== undefined) return html`<p class="bad">${shown(this.#trouble)}</p>`;
-    if (this.#history === undefined) return html`<p aria-busy="true">Loading the history…</p>`;
-    if (this.#history.length === 0) return html`<p class="quiet">No job has run here yet.</p>`;
-    return html`<ul class="story">
-      ${this.#history
-        .slice(-listed)
-        .reverse()
-        .map(
-          (line) =>
-            html`<li>${lastJob(line)} <span class="quiet path">${shown(line.requestedBy ?? "")}</span></li>`,
-        )}
-    </ul>`;
+    if (area !== undefined) this.#lastJob = last ?? "";
   }
 }
 
-function facts(area: Area): TemplateResult {
-  const fact = (name: string, value: string) =>
-    html`<dt>${name}</dt>
-      <dd>${shown(value)}</dd>`;
-  return html`<dl class="facts">
-    ${fact("path", area.area)} ${fact("homehost", `${area.homehost ?? "none"}${area.pinned ? " (pinned)" : ""}`)}
-    ${fact("lock", lockOf(area))} ${area.paused === null ? nothing : fact("paused", `by ${area.paused}; delete it to continue`)}
-    ${wayOf(area) === undefined ? nothing : fact(area.migration?.kind ?? "", wayOf(area) ?? "")}
-    ${area.policies.map(({ name, text }) => fact("policy", `${name}: ${text}`))}
-    ${fact("megatest.db", `${bytes(area.bytes["megatest.db"])}, ${number(area.runs)} runs`)}
-    ${fact("completed-runs.db", `${bytes(area.bytes["completed-runs.db"])}, ${number(area.completedRuns)} runs`)}
-  </dl>`;
-}
-
-function warnings(path: string): TemplateResult {
-  const { value: diagnosis, trouble } = diagnoses.get(path) ?? {};
-  const found = warningsOf(areaDetails.get(path)?.value, undefined);
-  const checks = diagnosis?.checks.filter(({ ok }) => ok !== true) ?? [];
-  if (trouble !== undefined) return html`<p class="bad path">${shown(trouble)}</p>`;
-  if (diagnosis === undefined) return html`<p aria-busy="true">Checking…</p>`;
-  if (found.length + checks.length === 0) return html`<p class="good">No problems.</p>`;
-  return html`<ul>
-    ${found.map((sentence) => html`<li class="bad path">${sentence}</li>`)}
-    ${checks.map(
-      ({ ok, verdict, remedy }) =>
-        html`<li class=${ok === false ? "bad path" : "path"}>
-          ${shown(verdict)}${remedy === undefined ? nothing : html`<br /><span class="quiet">${shown(remedy)}</span>`}
-        </li>`,
-    )}
+function story({ value, trouble }: Resource<History>): TemplateResult {
+  if (trouble !== undefined) return html`<p class="bad path" role="alert">${shown(trouble)}</p>`;
+  if (value === undefined) return html`<p aria-busy="true">Loading the history…</p>`;
+  if (value.history.length === 0) return html`<p class="quiet">No job has run here yet.</p>`;
+  return html`<ul class="story">
+    ${value.history
+      .slice(-listed)
+      .reverse()
+      .map(
+        (line) =>
+          html`<li>${lastJob(line)} <span class="quiet path">${shown(line.requestedBy ?? "")}</span></li>`,
+      )}
   </ul>`;
+}
+
+/** Has the same lines before the area was read, so that nothing below moves. */
+function facts(path: string, area: Area | undefined): TemplateResult {
+  const fact = (name: string, value: string | undefined) =>
+    html`<dt>${name}</dt>
+      <dd>${shown(value ?? "–")}</dd>`;
+  const size = (file: string, count: number | null) => `${bytes(area?.bytes[file])}, ${number(count)} runs`;
+  return html`<dl class="facts">
+    ${fact("path", path)}
+    ${fact("homehost", area && `${area.homehost ?? "none"}${area.pinned ? " (pinned)" : ""}`)}
+    ${fact("lock", area && lockOf(area))}
+    ${fact("megatest.db", area && size("megatest.db", area.runs))}
+    ${fact("completed-runs.db", area && size("completed-runs.db", area.completedRuns))}
+    ${area?.paused == null ? nothing : fact("paused", `by ${area.paused}; delete it to continue`)}
+    ${area === undefined || wayOf(area) === undefined ? nothing : fact(area.migration?.kind ?? "", wayOf(area))}
+    ${area?.policies.map(({ name, text, job }) => fact(job === "purge" ? "purge policy" : "policy", `${name}: ${text}`))}
+  </dl>`;
 }

@@ -12,7 +12,9 @@ import { progressOf } from "./progress.ts";
 export function lastJob(line: HistoryLine | undefined): TemplateResult {
   if (line === undefined) return html`<span class="quiet">none</span>`;
   const { jobId, job = "job", state: end, at = "", moved, error } = line;
-  const what = end === "completed" ? `${job}, ${runs(moved?.runs ?? 0)}` : `${job} ${end}`;
+  // A migration moves no runs.
+  const count = moved?.runs === undefined ? "" : `, ${runs(moved.runs)}`;
+  const what = end === "completed" ? `${job}${count}` : `${job} ${end}`;
   const reason = end === "completed" ? "" : shown(error?.message ?? "");
   return html`<span class=${end === "completed" ? "" : "bad"} title=${reason || nothing}>
       ${jobLink(jobId, line.host, what)}</span
