@@ -33,7 +33,7 @@ export interface ForecastPlace {
  *
  * @param request selectors; undefined: the lines of the area's `[reduce-records]`, or runs older than 30 days
  */
-function forecastArea(
+export function forecastArea(
   path: string,
   request: RunRequest | undefined,
   { settings, env, now = Date.now() }: ForecastPlace,

@@ -55,6 +55,32 @@ export const totalsSchema = openObject({
 }).meta({ id: "Totals" });
 export type Totals = z.infer<typeof totalsSchema>;
 
+/** What a list of areas is sorted by; null if it is unknown, or was not read yet. */
+const areaMeasureSchema = openObject({
+  area: z.string(),
+  bytes: z.record(z.string(), z.number()).meta({ description: "By file name, without a missing file" }),
+  runs: bySide.nullable(),
+  savedBytes: z.number().nullable(),
+  oldestRunAt: z
+    .number()
+    .nullable()
+    .meta({ description: "Of a run that could leave megatest.db, seconds since 1970" }),
+  gainBytes: z
+    .number()
+    .nullable()
+    .meta({ description: "What a reduce by `[reduce-records]`, or of runs older than 30 days, would free" }),
+  gainRuns: z.number().nullable(),
+  growthBytesPerWeek: z.number().nullable(),
+  failed: z.array(z.string()).meta({ description: "Kinds of jobs of which the last one failed" }),
+});
+export type ListedMeasure = z.infer<typeof areaMeasureSchema>;
+
+export const areaMeasuresSchema = openObject({
+  areas: z.array(areaMeasureSchema),
+  complete: z.boolean().meta({ description: "False if there are more areas than fit into 280 kB" }),
+}).meta({ id: "AreaMeasures" });
+export type AreaMeasures = z.infer<typeof areaMeasuresSchema>;
+
 const foundRunSchema = openObject({
   area: z.string(),
   areaId: z.string().nullable(),

@@ -8,17 +8,19 @@ import { gainByAge } from "../../areas/forecast.ts";
 import { measureAreas } from "../../areas/measure-areas.ts";
 import { OldestRuns } from "../../areas/oldest-run.ts";
 import { areaStatus } from "../../areas/status.ts";
+import { AreaGains } from "../../browse/area-gains.ts";
 import { areaHistory } from "../../browse/area-history.ts";
 import { AreaTotals } from "../../browse/area-totals.ts";
 import { browseRun } from "../../browse/browse-run.ts";
 import { browseRuns } from "../../browse/browse-runs.ts";
 import { browseTest, browseTests } from "../../browse/browse-tests.ts";
+import { listMeasures } from "../../browse/list-measures.ts";
 import { searchRuns } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas, GainByAge } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { DrainResult, Schedule } from "../../contract/schedule.ts";
-import type { Search } from "../../contract/totals.ts";
+import type { AreaMeasures, Search } from "../../contract/totals.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
 import { drainHost } from "../../fleet/drain.ts";
 import { locateFiles } from "../../full-db/locate.ts";
@@ -44,6 +46,7 @@ let lasting: LastingSession | undefined;
 /** Used by one thread alone, so that no area is read twice. */
 const oldestRuns = new OldestRuns();
 const totals = new AreaTotals();
+const gains = new AreaGains();
 
 /** Returns this thread's only connection for enqueuing. */
 function session(settings: Settings): LastingSession {
@@ -95,13 +98,30 @@ export function find({ settings }: { settings: Settings }): Promise<AreaPoolAnsw
 }
 
 export function measure({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<MeasuredArea[]>> {
+  return answer(() => measureTotals(settings));
+}
+
+function measureTotals(settings: Settings): MeasuredArea[] {
+  const measures = measureAreas(settings, process.env, oldestRuns);
+  const found = totals.read(measures, settings, process.env);
+  return measures.map((area) => ({
+    ...area,
+    ...(found.get(area.area) ?? { runs: null, savedBytes: null }),
+  }));
+}
+
+/** What all areas are sorted by. */
+export function list({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<AreaMeasures>> {
   return answer(() => {
-    const measures = measureAreas(settings, process.env, oldestRuns);
-    const found = totals.read(measures, settings, process.env);
-    return measures.map((area) => ({
-      ...area,
-      ...(found.get(area.area) ?? { runs: null, savedBytes: null }),
-    }));
+    const measures = measureTotals(settings);
+    const place = { settings, env: process.env };
+    return listMeasures(
+      measures,
+      gains.read(
+        measures.map(({ area }) => area),
+        place,
+      ),
+    );
   });
 }
 

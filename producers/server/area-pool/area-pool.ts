@@ -19,7 +19,7 @@ import type {
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
 import type { DrainResult, Schedule } from "../../contract/schedule.ts";
-import type { Search } from "../../contract/totals.ts";
+import type { AreaMeasures, Search } from "../../contract/totals.ts";
 import type { DrainOptions } from "../../fleet/drain.ts";
 import type { ReadFiles } from "../../full-db/locate.ts";
 import type { JobRequest, ScheduleRequest } from "../../jobs/request-job.ts";
@@ -118,6 +118,7 @@ export class AreaPool {
   readonly #runs: LimitedPool;
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<MeasuredArea[]> | undefined;
+  #listed: Remembered<AreaMeasures> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
   readonly #gains = new Map<string, Remembered<GainByAge>>();
 
@@ -210,6 +211,15 @@ export class AreaPool {
       this.#measured = { at: performance.now(), answer };
     }
     return this.#measured.answer;
+  }
+
+  /** Returns what all areas are sorted by; at most 30 s old. */
+  list(): Promise<AreaMeasures> {
+    if (this.#listed === undefined || isOld(this.#listed, measuredFor)) {
+      const answer = this.#run<AreaMeasures>(this.#measuring, "list", {});
+      this.#listed = { at: performance.now(), answer };
+    }
+    return this.#listed.answer;
   }
 
   /** Returns the area with that id, by any of its paths; undefined if none is below the roots. */

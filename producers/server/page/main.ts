@@ -11,7 +11,7 @@ import { HostPage } from "./pages/host.ts";
 import { JobPage } from "./pages/job.ts";
 import { JobsPage } from "./pages/jobs.ts";
 import { areasPage, hostsPage, missingPage, schedulesPage } from "./pages/lists.ts";
-import { overviewPage } from "./pages/overview.ts";
+import { OverviewPage } from "./pages/overview.ts";
 import { RequestPage } from "./pages/request.ts";
 import { SearchPage } from "./pages/search.ts";
 import { header } from "./widgets/header.ts";
@@ -21,7 +21,7 @@ const refreshInterval = 15_000;
 
 /** The server answers with this page at these addresses: see routes/page.ts. */
 const routes: readonly PageRoute[] = [
-  { pattern: "/", open: overviewPage },
+  { pattern: "/", open: () => new OverviewPage() },
   { pattern: "/areas", open: areasPage },
   { pattern: "/areas/by-path", keys: ["path"], open: () => AreaPage.byPath(query().get("path") ?? "") },
   { pattern: "/areas/:id", open: ({ id = "" }) => AreaPage.byId(id) },

@@ -46,6 +46,7 @@ describe("the description of the API", () => {
           "jobs/{jobId}/follow",
           "jobs/{jobId}/retry",
           "areas",
+          "areas/measures",
           "hosts",
           "whoami",
           "schedules",

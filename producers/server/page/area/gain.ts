@@ -41,10 +41,14 @@ function table({ gains }: GainByAge): TemplateResult {
 }
 
 /** What a reduce would free, in a sentence, as a curve and as a table. */
-export function gainSection({ value, trouble }: Resource<GainByAge>): TemplateResult {
+export function gainSection(
+  { value, trouble }: Pick<Resource<GainByAge>, "value" | "trouble">,
+  isReadable: boolean,
+): TemplateResult {
   const month = value?.gains.find(({ days }) => days === 30);
   return html`<h2>What a reduce would gain</h2>
-    <p class="path" aria-busy=${value === undefined && trouble === undefined}>
+    <p class="path" aria-busy=${isReadable && value === undefined && trouble === undefined}>
+      ${isReadable ? nothing : "megatest.db cannot be read."}
       ${trouble === undefined ? nothing : html`<span class="bad" role="alert">${shown(trouble)}</span>`}
       ${value === undefined ? nothing : sentence(value, month)}
     </p>

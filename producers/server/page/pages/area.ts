@@ -87,13 +87,15 @@ export class AreaPage implements PageView {
     const { value: area, trouble } = areaDetails.get(path) ?? {};
     this.#followJobs(area);
     const history = this.#history.want(`areas/by-path/history?${new URLSearchParams({ path })}`);
-    const gain = this.#gain.want(`areas/by-path/forecast?${new URLSearchParams({ path })}`);
+    // Its answer for a database that cannot be read would be an error.
+    const isReadable = area !== undefined && area.runs !== null;
+    if (isReadable) this.#gain.want(`areas/by-path/forecast?${new URLSearchParams({ path })}`);
     return html`<h1 class="path">${shown(nameOf(found))}</h1>
       ${problem === null ? nothing : html`<p class="bad path" role="alert">${shown(problem)}</p>`}
       ${trouble === undefined ? nothing : html`<p class="bad path" role="alert">${shown(trouble)}</p>`}
       <div aria-busy=${area === undefined && trouble === undefined}>${facts(path, area)}</div>
       <h2>Sizes and runs over time</h2>
-      ${sizePlaces} ${gainSection(gain)}
+      ${sizePlaces} ${gainSection(this.#gain, area === undefined || isReadable)}
       <h2>Jobs</h2>
       ${jobsOf(path).map((job) =>
         job.state === "active"

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { Diagnosis, FoundArea } from "../../../contract/area.ts";
 import type { Area, HistoryLine } from "../data/documents.ts";
 import { bytes, number, runs, shown } from "../data/format.ts";
+import { measuresByPath } from "../data/measures.ts";
 import { areaDetails, diagnoses } from "../data/poller.ts";
 import { homeName, jobsOf } from "../data/state.ts";
 import { failureText } from "./automatic.ts";
@@ -72,14 +73,20 @@ function warningCell(path: string): TemplateResult {
 
 function figures(path: string): TemplateResult {
   const { value, trouble } = areaDetails.get(path) ?? {};
+  const measure = measuresByPath().get(path);
   if (value === undefined && trouble !== undefined) {
-    return html`<td colspan="7" data-label="trouble" class="bad">${trouble}</td>`;
+    return html`<td colspan="10" data-label="trouble" class="bad">${trouble}</td>`;
   }
-  const { bytes: sizes } = value ?? { bytes: {} as Record<string, number> };
+  const sizes = value?.bytes ?? measure?.bytes ?? {};
+  const oldest = measure?.oldestRunAt == null ? null : new Date(measure.oldestRunAt * 1000).toISOString();
+  const perWeek = measure?.growthBytesPerWeek;
   return html`<td class="number" data-label="megatest.db">${bytes(sizes["megatest.db"])}</td>
-    <td class="number" data-label="runs">${number(value?.runs)}</td>
+    <td class="number" data-label="runs">${number(value?.runs ?? measure?.runs?.["megatest.db"])}</td>
     <td class="number" data-label="completed-runs.db">${bytes(sizes["completed-runs.db"])}</td>
-    <td class="number" data-label="moved runs">${number(value?.completedRuns)}</td>
+    <td class="number" data-label="moved runs">${number(value?.completedRuns ?? measure?.runs?.["completed-runs.db"])}</td>
+    <td class="number" data-label="growth">${perWeek == null ? "–" : `${bytes(perWeek)} a week`}</td>
+    <td class="number" data-label="gain">${bytes(measure?.gainBytes)}</td>
+    <td data-label="oldest run">${oldest === null ? "–" : when(oldest)}</td>
     <td data-label="last job">${value === undefined ? "–" : lastJob(value.history[0])}</td>
     <td data-label="next job">${nextJob(path)}</td>
     <td data-label="lock">${value === undefined ? "–" : holdCell(value)}</td>`;
@@ -101,7 +108,7 @@ export function areaRow(area: FoundArea): TemplateResult {
     ${
       problem === null
         ? html`${figures(path)}<td data-label="warnings">${warningCell(path)}</td>`
-        : html`<td colspan="8" data-label="warnings" class="bad path">${shown(problem)}</td>`
+        : html`<td colspan="11" data-label="warnings" class="bad path">${shown(problem)}</td>`
     }
   </tr>`;
 }

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { repeat } from "lit-html/directives/repeat.js";
 import type { FoundArea } from "../../../contract/area.ts";
 import { shown } from "../data/format.ts";
+import { isOrder, measuresByPath, type Order, orders, rankOf } from "../data/measures.ts";
 import { areaDetails, diagnoses } from "../data/poller.ts";
 import { query, setQuery } from "../data/router.ts";
 import { homeName, state } from "../data/state.ts";
@@ -10,38 +11,65 @@ import { choice, textIn } from "./fields.ts";
 
 /** Rows per page: what an operator can survey, and the server answers quickly. */
 const pageSize = 25;
-const columns = [
-  "Area",
-  "Homehost",
-  "megatest.db",
-  "Runs",
-  "completed-runs.db",
-  "Moved runs",
-  "Last job",
-  "Next job",
-  "Lock",
-  "Warnings",
+/** With what the areas are sorted by if the user chooses the column. */
+const columns: readonly (readonly [title: string, order?: Order])[] = [
+  ["Area", ""],
+  ["Homehost"],
+  ["megatest.db", "size"],
+  ["Runs"],
+  ["completed-runs.db"],
+  ["Moved runs"],
+  ["Growth", "growth"],
+  ["Gain", "gain"],
+  ["Oldest run", "age"],
+  ["Last job"],
+  ["Next job"],
+  ["Lock"],
+  ["Warnings", "trouble"],
 ];
 
 /** What the address says: `name` is text that an area's path or name must contain, `home` its homehost. */
-function filter(): { name: string; home: string; page: number } {
+function filter(): { name: string; home: string; page: number; sort: Order } {
   const given = query();
   const page = Number.parseInt(given.get("page") ?? "1", 10);
-  return { name: given.get("name") ?? "", home: given.get("home") ?? "", page: Math.max(1, page || 1) };
+  const sort = given.get("sort") ?? "";
+  return {
+    name: given.get("name") ?? "",
+    home: given.get("home") ?? "",
+    page: Math.max(1, page || 1),
+    sort: isOrder(sort) ? sort : "",
+  };
 }
 
 function chosen(): FoundArea[] {
-  const { name, home } = filter();
+  const { name, home, sort } = filter();
   const wanted = name.toLowerCase();
-  return (state.areas ?? []).filter(
+  const found = (state.areas ?? []).filter(
     (area) =>
       (home === "" || homeName(area) === home) &&
       `${area.area} ${area.name ?? ""}`.toLowerCase().includes(wanted),
   );
+  if (sort === "") return found;
+  const ranks = new Map(found.map((area) => [area, rankOf(sort, area) ?? Number.NEGATIVE_INFINITY]));
+  const rank = (area: FoundArea) => ranks.get(area) ?? 0;
+  return found.sort((one, other) => (rank(one) === rank(other) ? 0 : rank(other) - rank(one)));
+}
+
+const sortBy = (sort: string) => setQuery({ sort, page: "" });
+
+function heading([title, order]: (typeof columns)[number], sort: Order): TemplateResult {
+  if (order === undefined) return html`<th scope="col">${title}</th>`;
+  const isChosen = order === sort;
+  const direction = order === "" || order === "age" ? "ascending" : "descending";
+  return html`<th scope="col" aria-sort=${isChosen ? direction : nothing}>
+    <button class="sort" aria-label=${`${title}: sort by ${orders[order]}`} @click=${() => sortBy(order)}>
+      ${title}${isChosen ? (direction === "ascending" ? " ▲" : " ▼") : ""}
+    </button>
+  </th>`;
 }
 
 function filters(): TemplateResult {
-  const { name, home } = filter();
+  const { name, home, sort } = filter();
   const homes = [...new Set((state.areas ?? []).map(homeName))].filter((each) => each !== "").sort();
   return html`<div class="filters">
     <input
@@ -56,6 +84,12 @@ function filters(): TemplateResult {
       home,
       [["", "all homehosts"], ...homes.map((each) => [each, shown(each)] as const)],
       (value) => setQuery({ home: value, page: "" }),
+    )}
+    ${choice(
+      "Sort by",
+      sort,
+      Object.entries(orders).map(([value, text]) => [value, `sort by ${text}`] as const),
+      sortBy,
     )}
   </div>`;
 }
@@ -72,7 +106,10 @@ function pages(page: number, found: number, last: number): TemplateResult {
 
 /** Shows the areas page by page; requests the details of the visible ones. */
 export function areasTable(): TemplateResult {
-  const found = chosen();
+  const { sort } = filter();
+  // Else the rows would change places once it is known how large they are.
+  const isSorted = sort === "" || sort === "trouble" || measuresByPath().size > 0;
+  const found = isSorted ? chosen() : [];
   const last = Math.max(1, Math.ceil(found.length / pageSize));
   const page = Math.min(filter().page, last);
   const seen = found.slice((page - 1) * pageSize, page * pageSize);
@@ -82,11 +119,11 @@ export function areasTable(): TemplateResult {
   return html`${filters()}
     ${state.trouble === undefined ? nothing : html`<p role="alert" class="bad">${state.trouble}</p>`}
     ${state.warnings.map((warning) => html`<p class="quiet path">${shown(warning)}</p>`)}
-    <div class="wide" aria-busy=${state.areas === undefined && state.trouble === undefined}>
+    <div class="wide areas" aria-busy=${(state.areas === undefined || !isSorted) && state.trouble === undefined}>
       <table class="cards" aria-label="Areas">
         <thead>
           <tr>
-            ${columns.map((title) => html`<th scope="col">${title}</th>`)}
+            ${columns.map((column) => heading(column, sort))}
           </tr>
         </thead>
         <tbody>

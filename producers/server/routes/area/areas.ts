@@ -8,6 +8,7 @@ import {
   historySchema,
 } from "../../../contract/area.ts";
 import { fleetStatusSchema } from "../../../contract/fleet.ts";
+import { areaMeasuresSchema } from "../../../contract/totals.ts";
 import { fleetStatus } from "../../../fleet/status.ts";
 import { areaStatusWithJobs, readQueues } from "../../../jobs/area-status.ts";
 import { problems } from "../jobs.ts";
@@ -68,6 +69,19 @@ export const listRoutes =
         },
       },
       async () => await areaPool.areas(),
+    );
+    app.get(
+      "/areas/measures",
+      {
+        schema: {
+          tags: ["areas"],
+          summary: "Sizes, runs, gain and growth of all areas",
+          description:
+            "At most 30 seconds old; runs, gain and growth are read again after 5 minutes at the earliest, and null until they were read once.",
+          response: { 200: areaMeasuresSchema, ...problems(504) },
+        },
+      },
+      async () => await areaPool.list(),
     );
     app.get(
       "/hosts",
