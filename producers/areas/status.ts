@@ -77,9 +77,11 @@ export async function areaStatus(
 /** Returns the lines of a section, as the config has them. */
 function policiesOf({ config }: Area, job: PolicyJob) {
   const { policies, problems } = readPolicies(config, job);
-  const lines = policies.map(({ name }) => ({
+  const lines = policies.map(({ name, request, everyMs }) => ({
     name,
     text: config.get(policySections[job], name) ?? "",
+    request,
+    everyMs,
     ...(job === "reduce" ? {} : { job }),
   }));
   return { lines, problems };

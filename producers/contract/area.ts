@@ -141,7 +141,15 @@ const areaStatusSchema = openObject({
   history: z.array(historyLineSchema),
   /** Errors in other lines are in `problems`. */
   policies: z
-    .array(openObject({ name: z.string(), text: z.string(), job: z.literal("purge").optional() }))
+    .array(
+      openObject({
+        name: z.string(),
+        text: z.string(),
+        job: z.literal("purge").optional(),
+        request: z.record(z.string(), z.unknown()).meta({ description: "Members of its job's data" }),
+        everyMs: z.number().meta({ description: "Minimum time between two of its jobs" }),
+      }),
+    )
     .meta({ description: "Valid lines of [reduce-records], and of [purge-records] with job" }),
   paused: z.string().nullable().meta({ description: "The stop file that pauses the area's jobs" }),
   ...databaseFactsSchema.shape,

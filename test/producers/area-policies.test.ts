@@ -29,7 +29,9 @@ test("status and doctor tell the lines of [reduce-records] that are followed, an
   const { host, user, cacheRoot } = area;
   const settings = resolveSettings({ flags: { host, user, cacheRoot } });
   const status = await areaStatus(area.directory, { settings, cwd: "/", env: {} });
-  expect(status.policies).toEqual([{ name: "old", text: "age=30d; keep=5" }]);
+  expect(status.policies).toEqual([
+    { name: "old", text: "age=30d; keep=5", request: { age: 30 * 86_400_000, keep: 5 }, everyMs: 86_400_000 },
+  ]);
   expect(status.problems).toEqual([problem]);
   const text = areaStatusText(status, nothing);
   expect(text).toMatch(/^reduces +old: age=30d; keep=5$/m);

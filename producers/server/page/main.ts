@@ -10,9 +10,10 @@ import { AreaPage } from "./pages/area.ts";
 import { HostPage } from "./pages/host.ts";
 import { JobPage } from "./pages/job.ts";
 import { JobsPage } from "./pages/jobs.ts";
-import { areasPage, hostsPage, missingPage, schedulesPage } from "./pages/lists.ts";
+import { areasPage, hostsPage, missingPage } from "./pages/lists.ts";
 import { OverviewPage } from "./pages/overview.ts";
 import { RequestPage } from "./pages/request.ts";
+import { SchedulesPage } from "./pages/schedules.ts";
 import { SearchPage } from "./pages/search.ts";
 import { header } from "./widgets/header.ts";
 
@@ -33,7 +34,7 @@ const routes: readonly PageRoute[] = [
   },
   { pattern: "/hosts", open: hostsPage },
   { pattern: "/hosts/:host", open: ({ host = "" }) => new HostPage(host) },
-  { pattern: "/schedules", open: schedulesPage },
+  { pattern: "/schedules", open: () => new SchedulesPage() },
   { pattern: "/request", open: () => new RequestPage() },
   { pattern: "/search", keys: ["q"], open: () => new SearchPage() },
 ];

@@ -15,6 +15,8 @@ export interface HistoryLine extends Partial<Pick<MoveResult, "state" | "bytes">
   moved?: Partial<MoveResult["moved"]>;
   sides?: Record<string, { runs: number }>;
   error?: { message: string };
+  policy?: string;
+  schedule?: string;
 }
 
 export interface Area extends Omit<AreaStatusWithJobs, "history"> {

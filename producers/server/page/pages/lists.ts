@@ -1,8 +1,6 @@
 import { html, type TemplateResult } from "lit-html";
 import type { PageView } from "../data/router.ts";
-import { state } from "../data/state.ts";
 import { areasTable } from "../widgets/areas-table.ts";
-import { failingList, schedulesTable } from "../widgets/automatic.ts";
 import { hostCards } from "../widgets/host-card.ts";
 
 const listPage = (title: string, list: () => TemplateResult) => (): PageView => ({
@@ -17,18 +15,6 @@ export const areasPage = listPage(
 );
 
 export const hostsPage = listPage("Hosts", hostCards);
-
-export const schedulesPage = listPage("Schedules", () => {
-  const all = state.fleet?.automatic;
-  if (all === undefined) return html`<p aria-busy="true">Loading…</p>`;
-  const schedules = all.filter(({ kind }) => kind === "schedule");
-  return html`${failingList(all)}
-    ${
-      schedules.length === 0
-        ? html`<p class="quiet">no schedules; <code>mtjobs schedule add</code> makes one</p>`
-        : schedulesTable(schedules)
-    }`;
-});
 
 /** For an address that no page has. */
 export const missingPage = (): PageView => ({

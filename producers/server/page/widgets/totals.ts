@@ -15,13 +15,14 @@ function figure(name: string, value: string, note: TemplateResult | string | nul
 /** The farm in a few numbers; dashes until they arrive, in the same places. */
 export function figures(totals: Totals | undefined): TemplateResult {
   const { areas, jobs, wrong } = totals ?? {};
-  const pending = areas != null && areas.counted + areas.unusable < areas.total ? ", still counting" : "";
+  const counted =
+    areas != null && areas.counted < areas.total ? `, ${number(areas.counted)} areas counted` : "";
   const [here, moved] = ["megatest.db", "completed-runs.db"] as const;
   return html`<dl class="figures" aria-busy=${totals === undefined}>
     ${figure("Areas", number(areas?.total), areas?.unusable ? `${number(areas.unusable)} unusable` : "")}
-    ${figure("Runs in megatest.db", number(areas?.runs[here]), areas && `${bytes(areas.bytes[here])}${pending}`)}
+    ${figure("Runs in megatest.db", number(areas?.runs[here]), areas && `${bytes(areas.bytes[here])}${counted}`)}
     ${figure("Archived runs", number(areas?.runs[moved]), areas && bytes(areas.bytes[moved]))}
-    ${figure("Saved since the beginning", bytes(areas?.savedBytes))}
+    ${figure("Bytes saved", bytes(areas?.savedBytes), "since the beginning")}
     ${figure(
       "Jobs in 24 hours",
       jobs == null ? "–" : number(jobs.completed + jobs.failed + jobs.cancelled),

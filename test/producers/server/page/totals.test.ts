@@ -55,7 +55,7 @@ describe.skipIf(!hasBrowser)("the totals on the overview page (need Chromium)", 
     const { page, offences } = await browser.open(served.server.url, wide);
     await figure(page, "Areas").getByText(String(manyAreas), { exact: true }).waitFor({ timeout: 60_000 });
     await expect.poll(() => figure(page, "Runs in megatest.db").innerText()).toMatch(/56/);
-    expect(await figure(page, "Saved").innerText()).toMatch(/6\.00 MB/);
+    expect(await figure(page, "Bytes saved").innerText()).toMatch(/6\.00 MB/);
     expect(await figure(page, "Jobs in 24 hours").innerText()).toMatch(/1\s+1 failed, 0 unfinished/);
     const wrong = page.getByRole("region", { name: "What is wrong" });
     await wrong.getByText("the last reduce failed").waitFor();
