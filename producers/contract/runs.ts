@@ -151,5 +151,8 @@ export const queryAnswerSchema = openObject({
   }),
   truncated: z.boolean().meta({ description: "There are more rows than an answer may have" }),
   cutValues: z.number().meta({ description: "How many values are cut, because they are long" }),
+  cut: z
+    .array(z.tuple([z.int(), z.int()]))
+    .meta({ description: "Row and column, from 0, of each value that is cut; the first 1,000" }),
 }).meta({ id: "QueryResult" });
 export type QueryAnswer = z.infer<typeof queryAnswerSchema>;

@@ -18,18 +18,18 @@ export function boundedColumns(columns: readonly string[], limits: QueryLimits |
   });
 }
 
-/** Cuts the values of a row; `cut` counts them, and `bytes` is its length as JSON, about. */
+/** Cuts the values of a row; `cut` has their columns, and `bytes` is its length as JSON, about. */
 export function boundedRow(
   row: readonly Value[],
   { cell, rowBytes }: QueryLimits,
-): { values: Value[]; cut: number; bytes: number } {
+): { values: Value[]; cut: number[]; bytes: number } {
   let bytes = 0;
-  let cut = 0;
-  const values = row.map((value) => {
+  const cut: number[] = [];
+  const values = row.map((value, column) => {
     // As JSON a text has twice as many bytes as `beginningOf` gives it characters, at most.
     const most = Math.max(0, Math.min(cell, Math.floor((rowBytes - bytes) / 2)));
     const kept = beginningOfValue(value, most);
-    if (kept !== value) cut++;
+    if (kept !== value) cut.push(column);
     bytes +=
       typeof kept === "string" ? jsonBytes(kept) + 1 : kept instanceof Uint8Array ? 2 * kept.length + 20 : 24;
     return kept;

@@ -6,6 +6,7 @@ import type { Value } from "../full-db/parameters.ts";
 import { boundedColumns, boundedRow } from "./bounded-row.ts";
 import {
   bytesPerMessage,
+  type CutPlace,
   type FromQuery,
   messagesAhead,
   outOfMemorySignal,
@@ -33,7 +34,7 @@ const send = (message: FromQuery) =>
 let credit = messagesAhead;
 let goOn: (() => void) | undefined;
 
-async function sendRows(rows: Value[][], cut: number): Promise<void> {
+async function sendRows(rows: Value[][], cut: CutPlace[]): Promise<void> {
   if (credit === 0) {
     await new Promise<void>((resolve) => {
       goOn = resolve;
@@ -49,16 +50,16 @@ async function runQuery({ files, sql, fullDb, limits }: QueryRequest): Promise<v
     const query = db.prepare(sql);
     await send({ type: "columns", columns: boundedColumns(query.columns, limits) });
     let rows: Value[][] = [];
-    let cut = 0;
+    let cut: CutPlace[] = [];
     let bytes = 0;
     for (const values of query.iterateRaw()) {
-      const row = limits === undefined ? { values, cut: 0, bytes: 0 } : boundedRow(values, limits);
+      const row = limits === undefined ? { values, cut: [], bytes: 0 } : boundedRow(values, limits);
+      for (const column of row.cut) cut.push([rows.length, column]);
       rows.push(row.values);
-      cut += row.cut;
       bytes += row.bytes;
       if (rows.length < rowsPerMessage && bytes < bytesPerMessage) continue;
       await sendRows(rows, cut);
-      [rows, cut, bytes] = [[], 0, 0];
+      [rows, cut, bytes] = [[], [], 0];
     }
     if (rows.length > 0) await sendRows(rows, cut);
   } finally {

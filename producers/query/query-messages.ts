@@ -23,10 +23,13 @@ export interface QueryLimits {
 /** Messages to the query process: `more` allows one more message of rows. */
 export type ToQuery = { type: "start"; request: QueryRequest } | { type: "more" };
 
+/** Where a value was cut: its row, counted from the first one or in the same message, and its column. */
+export type CutPlace = [row: number, column: number];
+
 /** Messages from the query process. `columns` comes first, `end` or `error` last. */
 export type FromQuery =
   | { type: "columns"; columns: string[] }
-  | { type: "rows"; rows: Value[][]; cut: number }
+  | { type: "rows"; rows: Value[][]; cut: CutPlace[] }
   | { type: "end" }
   | { type: "error"; error: ErrorDocument };
 

@@ -4,14 +4,20 @@ import { fileURLToPath } from "node:url";
 import { JobsError } from "../../shared/errors.ts";
 import { builtFile } from "../../shared/process.ts";
 import type { Value } from "../full-db/parameters.ts";
-import { type FromQuery, outOfMemorySignal, type QueryRequest, type ToQuery } from "./query-messages.ts";
+import {
+  type CutPlace,
+  type FromQuery,
+  outOfMemorySignal,
+  type QueryRequest,
+  type ToQuery,
+} from "./query-messages.ts";
 
 export interface RunningQuery {
   columns: readonly string[];
   /** Its rows, some hundred at a time; memory use is bounded. @throws {JobsError} possibly after some rows */
   batches(): AsyncGenerator<Value[][]>;
-  /** How many values of the rows so far were cut (`QueryLimits`). */
-  cutValues(): number;
+  /** The values that were cut of the rows so far (`QueryLimits`). */
+  cut(): readonly CutPlace[];
 }
 
 export interface QueryOptions {
@@ -63,14 +69,16 @@ export async function startQuery(
     child.kill("SIGKILL");
     throw new JobsError("internal", "the query's process sent no columns");
   }
-  let cut = 0;
+  const cut: CutPlace[] = [];
+  let rows = 0;
   return {
     columns: first.value.columns,
     batches: () =>
-      readBatches(child, messages, (values) => {
-        cut += values;
+      readBatches(child, messages, (message) => {
+        for (const [row, column] of message.cut) cut.push([rows + row, column]);
+        rows += message.rows.length;
       }),
-    cutValues: () => cut,
+    cut: () => cut,
   };
 }
 
@@ -89,12 +97,12 @@ function memoryError(): JobsError {
 async function* readBatches(
   child: ChildProcess,
   messages: AsyncGenerator<FromQuery, void>,
-  onCut: (values: number) => void,
+  onRows: (message: FromQuery & { type: "rows" }) => void,
 ): AsyncGenerator<Value[][]> {
   try {
     for await (const message of messages) {
       if (message.type !== "rows") continue;
-      onCut(message.cut);
+      onRows(message);
       yield message.rows;
       send(child, { type: "more" });
     }

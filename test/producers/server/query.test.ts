@@ -70,6 +70,7 @@ describe("a query over HTTP", () => {
       source: "megatest.db",
       truncated: false,
       cutValues: 0,
+      cut: [],
     });
     expect(body.columns).toEqual(["id", "name", "bytes", "NULL", "id"]);
     expect(body.rows.map(([id]: unknown[]) => id)).toEqual([1, 2, 3, 4, 5, String(2n ** 62n)]);
@@ -147,6 +148,23 @@ describe("a query over HTTP", () => {
     db.close();
   });
 
+  it("says which values are cut, in rows that come in several messages", async () => {
+    const area = newArea(served.stage.root, "cut");
+    const sql = `WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE i < 899)
+      SELECT i, iif(i IN (3, 777), hex(zeroblob(9000)), 'short'), iif(i = 777, zeroblob(17000), NULL) FROM n`;
+    const { body } = await query(area, sql);
+    expect([body.rows.length, body.cutValues]).toEqual([900, 3]);
+    expect(body.cut).toEqual([
+      [3, 1],
+      [777, 1],
+      [777, 2],
+    ]);
+    const few = await query(area, { sql, rows: 100 });
+    expect([few.body.cutValues, few.body.cut]).toEqual([1, [[3, 1]]]);
+    const csv = await query(area, { sql, rows: 100, format: "csv" });
+    expect(csv.headers.get("mtjobs-cut-values")).toBe("1");
+  });
+
   it("has an answer of at most 300 kB, and needs little memory, whatever it makes", async () => {
     const area = newArea(served.stage.root, "bounded");
     const numbers = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 100000)";
@@ -159,6 +177,7 @@ describe("a query over HTTP", () => {
     ] as const) {
       const { status, body } = await query(area, { sql, rows: 10_000 });
       const bytes = Buffer.byteLength(JSON.stringify(body));
+      expect(body.cut.length).toBe(Math.min(1000, body.cutValues));
       expect([sql.slice(0, 60), status, bytes < 300_000, body.truncated, body.cutValues > 0]).toEqual([
         ...[sql.slice(0, 60), 200, true, truncated, cut],
       ]);

@@ -21,6 +21,9 @@ const limits: QueryLimits = { memoryBytes: 400 * 1024 * 1024, cell: 16_000, rowB
 /** Maximum bytes of the rows. A table for a page is small; a file may be larger. */
 const mostBytes = { json: 180_000, csv: 2_000_000 };
 
+/** Places of values that are cut, in an answer. */
+const mostCutPlaces = 1000;
+
 const bodySchema = z
   .strictObject({
     sql: z.string().min(1).max(20_000),
@@ -138,13 +141,21 @@ function answerJson(
     columns: [...query.columns],
     rows: rows.map((row) => row.map(jsonValue)),
     truncated,
-    cutValues: query.cutValues(),
+    ...cutOf(query, rows.length),
   };
+}
+
+/** Of the rows that are sent: those of a message may be more. */
+function cutOf(query: RunningQuery, rows: number): Pick<QueryAnswer, "cutValues" | "cut"> {
+  const cut = query.cut().filter(([row]) => row < rows);
+  return { cutValues: cut.length, cut: cut.slice(0, mostCutPlaces) };
 }
 
 /** A file cannot say in itself that it is not complete. */
 function sendCsv(reply: FastifyReply, query: RunningQuery, { rows, truncated }: BoundedRows): string {
-  reply.header("mtjobs-truncated", String(truncated)).header("mtjobs-cut-values", String(query.cutValues()));
+  reply
+    .header("mtjobs-truncated", String(truncated))
+    .header("mtjobs-cut-values", String(cutOf(query, rows.length).cutValues));
   reply.header("content-disposition", 'attachment; filename="query.csv"').type("text/csv; charset=utf-8");
   return rowsCsv([[...query.columns], ...rows]);
 }
