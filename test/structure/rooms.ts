@@ -28,7 +28,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["producers/cli/options", "producers/demo"],
     ["producers/server/page/data", "producers/server/area-pool"],
     ["producers/server/page/widgets"],
-    ["producers/server/page/area"],
+    ["producers/server/page/area", "producers/server/page/runs"],
     ["producers/server/page/pages"],
     ["producers/server/page"],
     ["producers/server/routes"],

@@ -15,17 +15,33 @@ import { OverviewPage } from "./pages/overview.ts";
 import { RequestPage } from "./pages/request.ts";
 import { SchedulesPage } from "./pages/schedules.ts";
 import { SearchPage } from "./pages/search.ts";
+import { areaById, areaByPath } from "./runs/area-of-address.ts";
+import { RunPage } from "./runs/run.ts";
+import { RunsPage } from "./runs/runs.ts";
+import { SqlPage } from "./runs/sql.ts";
 import { header } from "./widgets/header.ts";
 
 /** Milliseconds between requests for the list of areas; poller.ts and resource.ts set the intervals for the rest. */
 const refreshInterval = 15_000;
+
+const given = (name: string) => query().get(name) ?? "";
 
 /** The server answers with this page at these addresses: see routes/page.ts. */
 const routes: readonly PageRoute[] = [
   { pattern: "/", open: () => new OverviewPage() },
   { pattern: "/areas", open: areasPage },
   { pattern: "/areas/by-path", keys: ["path"], open: () => AreaPage.byPath(query().get("path") ?? "") },
+  { pattern: "/areas/by-path/runs", keys: ["path"], open: () => new RunsPage(areaByPath(given("path"))) },
+  {
+    pattern: "/areas/by-path/runs/:run",
+    keys: ["path"],
+    open: ({ run = "" }) => new RunPage(areaByPath(given("path")), run),
+  },
+  { pattern: "/areas/by-path/sql", keys: ["path"], open: () => new SqlPage(areaByPath(given("path"))) },
   { pattern: "/areas/:id", open: ({ id = "" }) => AreaPage.byId(id) },
+  { pattern: "/areas/:id/runs", open: ({ id = "" }) => new RunsPage(areaById(id)) },
+  { pattern: "/areas/:id/runs/:run", open: ({ id = "", run = "" }) => new RunPage(areaById(id), run) },
+  { pattern: "/areas/:id/sql", open: ({ id = "" }) => new SqlPage(areaById(id)) },
   { pattern: "/jobs", open: () => new JobsPage() },
   {
     pattern: "/jobs/:id",

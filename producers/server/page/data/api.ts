@@ -26,18 +26,33 @@ const headers = { "content-type": "application/json" };
  *
  * @throws {Refusal}
  */
-export async function ask<T>(path: string, body?: object, method = body && "POST"): Promise<T> {
-  const how = { ...(method && { method }), ...(body && { headers, body: JSON.stringify(body) }) };
+export async function send(
+  path: string,
+  body?: object,
+  method = body && "POST",
+  signal?: AbortSignal,
+): Promise<Response> {
+  const how = {
+    ...(method && { method }),
+    ...(body && { headers, body: JSON.stringify(body) }),
+    ...(signal && { signal }),
+  };
   const response = await fetch(`api/v1/${path}`, how).catch(() => {
     throw new Refusal("the server is unreachable", 0);
   });
-  const answer: unknown = await response.json().catch(() => ({}));
-  if (response.ok) return answer as T;
+  if (response.ok) return response;
   if (response.status === 401)
     throw new Refusal("the token is no longer accepted: reload the page to enter one", 401);
-  const { detail = response.statusText, hint, details } = answer as ProblemDocument;
+  const problem: unknown = await response.json().catch(() => ({}));
+  const { detail = response.statusText, hint, details } = problem as ProblemDocument;
   const problems = Array.isArray(details?.problems) ? details.problems.map(String) : [];
   throw new Refusal(hint === undefined ? detail : `${detail}: ${hint}`, response.status, problems);
+}
+
+/** The same for an answer in JSON. @throws {Refusal} */
+export async function ask<T>(...request: Parameters<typeof send>): Promise<T> {
+  const response = await send(...request);
+  return (await response.json().catch(() => ({}))) as T;
 }
 
 export function askArea<T>(path: string, what: "" | "/history" | "/doctor"): Promise<T> {

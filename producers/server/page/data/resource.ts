@@ -11,6 +11,8 @@ export class Resource<T> {
   readonly #freshFor: number;
   readonly #followsJobs: boolean;
   #path: string | undefined;
+  /** What `value` answers. */
+  #shown: string | undefined;
   /** `state.jobsVersion` at the last request. */
   #version = -1;
   /** When it was requested, in ms as `performance.now()`. */
@@ -27,9 +29,14 @@ export class Resource<T> {
     return this.value === undefined && this.trouble === undefined;
   }
 
+  /** Returns true while `value` answers an earlier request. */
+  get isOutOfDate(): boolean {
+    return this.trouble === undefined && this.#shown !== this.#path;
+  }
+
   /** Has the document read again at the next drawing. */
   outdate(): void {
-    this.#at = Number.NEGATIVE_INFINITY;
+    this.#at = Math.min(this.#at, performance.now() - this.#freshFor - 1);
   }
 
   /** Called at each drawing: requests `path` if it is another one than before, if jobs have changed, or if it is outdated. */
@@ -53,6 +60,7 @@ export class Resource<T> {
       const value = await ask<T>(path);
       if (path !== this.#path) return;
       this.value = value;
+      this.#shown = path;
       this.trouble = undefined;
     } catch (error) {
       if (path !== this.#path) return;

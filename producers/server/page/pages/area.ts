@@ -14,7 +14,7 @@ import type { PageView } from "../data/router.ts";
 import { jobsOf, may, state } from "../data/state.ts";
 import { lastJob, lockOf, nameOf, wayOf } from "../widgets/area-row.ts";
 import { JobForm } from "../widgets/job-form.ts";
-import { jobLink } from "../widgets/links.ts";
+import { areaAddress, jobLink } from "../widgets/links.ts";
 import { progressOf } from "../widgets/progress.ts";
 
 /** Listed jobs of the history; the charts show all. */
@@ -94,6 +94,7 @@ export class AreaPage implements PageView {
       ${problem === null ? nothing : html`<p class="bad path" role="alert">${shown(problem)}</p>`}
       ${trouble === undefined ? nothing : html`<p class="bad path" role="alert">${shown(trouble)}</p>`}
       <div aria-busy=${area === undefined && trouble === undefined}>${facts(path, area)}</div>
+      <p><a href=${areaAddress(path, "/runs")}>All runs of this area</a></p>
       <h2>Sizes and runs over time</h2>
       ${sizePlaces} ${gainSection(this.#gain, area === undefined || isReadable)}
       <h2>Jobs</h2>

@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit-html";
+import type { MoveResult } from "../../../../shared/contract/move-result.ts";
 import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import type { FollowedJob, JobReport, JobSummary } from "../../../contract/job.ts";
 import { ask, jobPath, Refusal } from "../data/api.ts";
@@ -8,7 +9,7 @@ import { Resource } from "../data/resource.ts";
 import type { PageView } from "../data/router.ts";
 import { changed } from "../data/state.ts";
 import { kindText, stateText } from "../widgets/job-table.ts";
-import { areaLink, boardAddress, hostLink } from "../widgets/links.ts";
+import { areaLink, boardAddress, hostLink, runLink } from "../widgets/links.ts";
 import { progressBar, progressText } from "../widgets/progress.ts";
 import { JobActions } from "./job-actions.ts";
 import { timeline } from "./job-timeline.ts";
@@ -16,6 +17,8 @@ import { timeline } from "./job-timeline.ts";
 /** Milliseconds between polls of an unfinished job, and after a refusal. */
 const pollInterval = 1000;
 const patience = 5000;
+/** Runs of a result that are shown at once. */
+const fewRuns = 20;
 /** Steps of a migration that are listed. */
 const mostSteps = 200;
 
@@ -150,7 +153,7 @@ export class JobPage implements PageView {
         : html`<h2>Result</h2>
               <pre class="text" tabindex="0" aria-label="Result">${words.split("\n").map(shown).join("\n")}</pre>`
     }
-      ${json("Result as JSON", result)} ${json("Error as JSON", error)}`;
+      ${movedRuns(result)} ${json("Result as JSON", result)} ${json("Error as JSON", error)}`;
   }
 }
 
@@ -166,6 +169,18 @@ function facts(job: JobReport): TemplateResult {
     ${fact("host", html`${hostLink(job.host)}, <a href=${boardAddress(job.host, job.jobId)}>on Bull Board</a>`)}
     ${fact("requested by", shown(job.requestedBy ?? "–"))}
   </dl>`;
+}
+
+/** Links to the runs that a job moved, or that a dry run would move; purged ones are nowhere. */
+function movedRuns(result: JobReport["result"]): TemplateResult | typeof nothing {
+  const { area, job, runs = [] } = (result ?? {}) as Partial<MoveResult>;
+  if (area === undefined || job === "purge" || runs.length === 0) return nothing;
+  return html`<details ?open=${runs.length <= fewRuns}>
+    <summary>${runs.length === 1 ? "1 run" : `${number(runs.length)} runs`}</summary>
+    <ul aria-label="Runs">
+      ${runs.map(({ id, target, runname }) => html`<li>${runLink(area, id, `${target}/${runname}`)} <span class="quiet">run ${id}</span></li>`)}
+    </ul>
+  </details>`;
 }
 
 function errorOf({ error }: JobReport): TemplateResult | typeof nothing {

@@ -7,7 +7,7 @@ import { type PageView, query } from "../data/router.ts";
 import { state } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
 import { jobTable } from "../widgets/job-table.ts";
-import { areaLink, hostLink } from "../widgets/links.ts";
+import { areaLink, hostLink, runLink } from "../widgets/links.ts";
 
 /** Results of each kind. */
 const most = 20;
@@ -80,7 +80,7 @@ function runsList(found: Search["runs"] | undefined): TemplateResult {
       ${list.map(
         ({ area, id, target, runname, where }) =>
           html`<li class="path">
-            ${shown(`${target}/${runname}`)} <span class="quiet">run ${id} in ${where} of</span> ${areaLink(area)}
+            ${runLink(area, id, `${target}/${runname}`)} <span class="quiet">run ${id} in ${where} of</span> ${areaLink(area)}
           </li>`,
       )}
     </ul>

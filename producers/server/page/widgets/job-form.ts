@@ -1,21 +1,54 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import { verbOf } from "../../../../shared/job-verbs.ts";
+import type { RunId } from "../../../../shared/sqlite/run-id.ts";
 import { runs, shown } from "../data/format.ts";
 import { changed } from "../data/state.ts";
 import { Attempt } from "./attempt.ts";
 import { jobLink } from "./links.ts";
 import { progressOf } from "./progress.ts";
 
+/** Runs that a form is about, instead of those that a user describes. */
+interface ChosenRuns {
+  job: "reduce" | "restore";
+  runId: readonly RunId[];
+}
+
 /** Starts a reduce or a restore of one area: first as a dry run, then the same job for real. */
 export class JobForm {
   readonly #area: string;
+  readonly #chosen: ChosenRuns | undefined;
+  readonly #ended: () => void;
   #attempt: Attempt | undefined;
 
-  constructor(area: string) {
+  /** @param ended called when a job has completed that was no dry run; of chosen runs the form then shows only the outcome */
+  constructor(area: string, { chosen, ended = () => {} }: { chosen?: ChosenRuns; ended?: () => void } = {}) {
     this.#area = area;
+    this.#chosen = chosen;
+    this.#ended = ended;
   }
 
   view(): TemplateResult {
+    return this.#chosen === undefined ? this.#ownView() : this.#chosenView(this.#chosen);
+  }
+
+  #chosenView({ job, runId }: ChosenRuns): TemplateResult {
+    const what = `${job} ${runs(runId.length)}`;
+    const { dryRun, job: done } = this.#attempt ?? {};
+    const isDone = dryRun === false && done?.state === "completed";
+    return html`<form aria-label=${`${job} the chosen runs`} @submit=${(event: SubmitEvent) => this.#submit(event)}>
+      ${
+        isDone
+          ? nothing
+          : html`<div class="actions">
+              <button type="submit" class="outline" aria-busy=${this.#isBusy}>Try to ${what} (dry run)</button>
+              ${this.#earnest()}
+            </div>`
+      }
+      <div role="status" class="outcome">${this.#outcome()}</div>
+    </form>`;
+  }
+
+  #ownView(): TemplateResult {
     const input = (name: string, label: string, example: string) =>
       html`<label>${label}<input name=${name} placeholder=${example} autocomplete="off" /></label>`;
     return html`<form
@@ -87,14 +120,21 @@ export class JobForm {
     if (this.#isBusy) return;
     const given = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
     const { keep, ...rest } = Object.fromEntries(given);
-    const request = { ...rest, area: this.#area, keep: keep === undefined ? undefined : Number(keep) };
+    const request: Record<string, unknown> = this.#chosen
+      ? { ...this.#chosen, area: this.#area }
+      : { ...rest, area: this.#area, keep: keep === undefined ? undefined : Number(keep) };
     this.#start(request, true);
   }
 
   #start(request: Record<string, unknown>, dryRun: boolean): void {
     this.#attempt?.abandon();
     this.#attempt = new Attempt(request, dryRun);
-    void this.#attempt.run();
+    void this.#follow(this.#attempt);
     changed();
+  }
+
+  async #follow(attempt: Attempt): Promise<void> {
+    await attempt.run();
+    if (!attempt.dryRun && attempt.job?.state === "completed") this.#ended();
   }
 }

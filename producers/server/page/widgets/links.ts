@@ -1,4 +1,5 @@
 import { html, nothing, type TemplateResult } from "lit-html";
+import type { RunId } from "../../../../shared/sqlite/run-id.ts";
 import { ago, clock, shown } from "../data/format.ts";
 import { state } from "../data/state.ts";
 
@@ -16,16 +17,31 @@ export function jobLink(jobId: string, host: string | undefined, text = jobId): 
   return html`<a class="path" href=${jobAddress(jobId, host ?? "")}>${shown(text)}</a>`;
 }
 
-/** Returns an area's address: by its id if it has one of its own, because that stays the same. */
-function areaAddress(path: string): string {
+/**
+ * Returns the address of an area, or of a page below it (`rest`): by its id if it has one of its own, because that stays
+ * the same.
+ */
+export function areaAddress(path: string, rest = "", query: Record<string, string> = {}): string {
   const areas = state.areas ?? [];
   const id = areas.find(({ area }) => area === path)?.areaId ?? null;
   const isUnique = areas.filter(({ areaId }) => areaId === id).length === 1;
-  return id !== null && isUnique ? `areas/${id}` : `areas/by-path?${new URLSearchParams({ path })}`;
+  const ofId = id !== null && isUnique ? id : undefined;
+  const given = new URLSearchParams(ofId === undefined ? { path, ...query } : query);
+  return `areas/${ofId ?? "by-path"}${rest}${given.size === 0 ? "" : `?${given}`}`;
 }
 
 export function areaLink(path: string, text = path): TemplateResult {
   return html`<a class="path" href=${areaAddress(path)}>${shown(text)}</a>`;
+}
+
+/** A run of an area, by its id in the database that it is in. */
+export function runLink(area: string, id: RunId, text: string): TemplateResult {
+  return html`<a class="path" href=${areaAddress(area, `/runs/${id}`)}>${shown(text)}</a>`;
+}
+
+/** The page for SQL over an area, with a statement to run. */
+export function sqlLink(area: string, sql: string, text: string): TemplateResult {
+  return html`<a href=${areaAddress(area, "/sql", { sql })}>${text}</a>`;
 }
 
 export function hostLink(host: string): TemplateResult {
@@ -42,4 +58,9 @@ export function boardAddress(host: string, jobId?: string): string {
 export function when(time: string | null | undefined): TemplateResult | typeof nothing {
   if (time == null) return nothing;
   return html`<time datetime=${time} title=${clock(time)}>${ago(time)}</time>`;
+}
+
+/** The same for seconds since 1970. */
+export function begun(seconds: number | null): TemplateResult | string {
+  return seconds === null ? "–" : html`${when(new Date(seconds * 1000).toISOString())}`;
 }

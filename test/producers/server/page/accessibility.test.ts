@@ -37,7 +37,12 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
     await stage.worker("hostb");
     await stage.reach("hostb", failed, "failed");
     addresses.failed = `jobs/${failed}`;
-    addresses.area = `areas/by-path?${new URLSearchParams({ path: directory })}`;
+    const at = (rest: string, query = {}) =>
+      `areas/by-path${rest}?${new URLSearchParams({ path: directory, ...query })}`;
+    addresses.area = at("");
+    addresses.runs = at("/runs");
+    addresses.run = at("/runs/1", { test: "1" });
+    addresses.sql = at("/sql", { sql: "SELECT * FROM runs" });
     await stage.enqueue("hosta", directory, "later");
     await setDrained(redis, prefix, "hostb", "ann@hosta");
     const now = new Date().toISOString();
@@ -47,7 +52,19 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
     });
   });
 
-  const pages = ["overview", "areas", "area", "jobs", "running", "failed", "hosts", "host"];
+  const pages = [
+    "overview",
+    "areas",
+    "area",
+    "runs",
+    "run",
+    "sql",
+    "jobs",
+    "running",
+    "failed",
+    "hosts",
+    "host",
+  ];
   it.each([...pages, "schedules", "search", "request", "missing"])(
     "has nothing that axe-core finds wrong, on a wide screen in light and on a phone in dark: %s",
     async (name) => {
@@ -68,6 +85,46 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
       }
     },
   );
+
+  it("lets the user select runs, open a test and run SQL with the keyboard alone", async () => {
+    const { page, offences } = await browser.open(`${served.server.url}/${addresses.runs}`, wide);
+    await page.locator("#user").waitFor();
+    await page.locator("tr[data-run]").first().waitFor();
+    const focused = () =>
+      page.evaluate("document.activeElement.ariaLabel || document.activeElement.innerText");
+    const tabTo = async (text: RegExp) => {
+      for (let presses = 0; presses < 60 && !text.test(String(await focused())); presses++)
+        await page.keyboard.press("Tab");
+      expect(await focused()).toMatch(text);
+    };
+    await tabTo(/^Select all runs on this page$/);
+    await page.keyboard.press("Space");
+    await page.getByText("5 runs selected").waitFor();
+    expect(await accessFaults(page)).toEqual([]);
+    await tabTo(/^Select \S+, run 1$/);
+    await page.keyboard.press("Space");
+    await page.getByText("4 runs selected").waitFor();
+    await page.keyboard.press("Tab");
+    await page.keyboard.press("Enter");
+    await page.getByRole("heading", { level: 2, name: "2 tests" }).waitFor();
+    await page.locator("tr[data-test]").first().waitFor();
+    const name = await page.locator("tr[data-test] button").first().innerText();
+    await tabTo(new RegExp(`^${name}$`));
+    await page.keyboard.press("Enter");
+    await page.getByRole("table", { name: "Steps" }).waitFor();
+    expect(await accessFaults(page)).toEqual([]);
+    await tabTo(/^SQL$/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("form", { name: "Query" }).waitFor();
+    for (let presses = 0; presses < 20; presses++) {
+      await page.keyboard.press("Tab");
+      if ((await page.evaluate("document.activeElement.name")) === "sql") break;
+    }
+    await page.keyboard.press("Control+Enter");
+    await page.getByRole("table", { name: "Result" }).waitFor();
+    expect(await accessFaults(page)).toEqual([]);
+    expect(offences).toEqual([]);
+  });
 
   it("is reached, filtered and acted on with the keyboard alone", async () => {
     const { page, offences } = await browser.open(`${served.server.url}/${addresses.overview}`, wide);

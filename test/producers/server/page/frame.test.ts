@@ -123,15 +123,17 @@ describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150
     const runs = page.locator("section", { has: page.getByRole("heading", { name: "Runs" }) });
     await runs
       .getByRole("listitem")
-      .filter({ hasText: `${run.target}/${run.runname}` })
-      .getByRole("link")
+      .getByRole("link", { name: `${run.target}/${run.runname}` })
       .click();
-    await heading(page, "bus");
+    await heading(page, run.runname);
     await search.fill("no such thing");
     await search.press("Enter");
     await page.getByText("Nothing found.").waitFor();
     await page.goBack();
-    await heading(page, "bus");
+    await heading(page, run.runname);
+    await page.getByRole("main").getByRole("link", { name: "bus", exact: true }).click();
+    await page.getByRole("link", { name: "All runs of this area" }).click();
+    await heading(page, /^Runs of bus$/);
     expect(offences).toEqual([]);
   });
 

@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const roles = ["read", "operate", "admin"] as const;
@@ -63,6 +64,26 @@ describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeo
     expect(await operator.getByLabel("Move again within an hour").count()).toBe(0);
     await admin.getByLabel("Move again within an hour").waitFor();
     await (await open("operate", address)).getByRole("form", { name: "Start a job" }).waitFor();
+  });
+
+  it("is not offered for runs: neither to select them, nor to query them", async () => {
+    const directory = join(served.stage.root, "a2");
+    const options = { cacheRoot: "/nowhere", user: "ann", withCache: false, unsynced: false };
+    buildArea({ directory, host: "hosta", runs: 2, testsPerRun: 1, ...options });
+    const path = new URLSearchParams({ path: directory });
+    const reader = await open("read", `areas/by-path/runs?${path}`);
+    await reader.locator("tr[data-run]").first().waitFor();
+    const main = reader.getByRole("main");
+    expect(await main.getByRole("checkbox").count()).toBe(0);
+    expect(await main.getByText("SQL").count()).toBe(0);
+    await main.locator("tr[data-run] a").first().click();
+    await main.locator("tr[data-test]").first().waitFor();
+    expect(await main.getByRole("button", { name: /^Try/ }).count()).toBe(0);
+    const sql = await open("read", `areas/by-path/sql?${path}&sql=SELECT+1`);
+    await sql.getByText("a query needs the role operate").waitFor();
+    expect(await sql.getByRole("form", { name: "Query" }).count()).toBe(0);
+    const operator = await open("operate", `areas/by-path/runs?${path}`);
+    await operator.getByRole("checkbox", { name: /^Select \S+, run 1$/ }).waitFor();
   });
 
   it("is what the role says, and the job shows who asked for it", async () => {

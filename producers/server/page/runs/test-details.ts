@@ -1,0 +1,132 @@
+import { html, nothing, type TemplateResult } from "lit-html";
+import type { RunId } from "../../../../shared/sqlite/run-id.ts";
+import type { BrowsedData, BrowsedStep, TestDetail } from "../../../contract/runs.ts";
+import { ask } from "../data/api.ts";
+import { shown } from "../data/format.ts";
+import { changed, may } from "../data/state.ts";
+import { begun, sqlLink } from "../widgets/links.ts";
+import { runState, stepState } from "./state-text.ts";
+
+type Part = "steps" | "data";
+
+/** One test with its directories, steps and data, read when it is opened; more of them when the user asks. */
+export class TestDetails {
+  readonly #area: string;
+  readonly #path: string;
+  #test: TestDetail | undefined;
+  #trouble: string | undefined;
+
+  constructor(area: string, runId: RunId, testId: string) {
+    this.#area = area;
+    this.#path = `areas/by-path/runs/${runId}/tests/${encodeURIComponent(testId)}`;
+    void this.#read();
+  }
+
+  async #read(part?: Part): Promise<void> {
+    const next = part === undefined ? null : (this.#test?.[part].next ?? null);
+    const more = part === undefined || next === null ? {} : { [part]: next };
+    try {
+      const found = await ask<TestDetail>(
+        `${this.#path}?${new URLSearchParams({ path: this.#area, ...more })}`,
+      );
+      this.#take(found, part);
+      this.#trouble = undefined;
+    } catch (error) {
+      this.#trouble = (error as Error).message;
+    }
+    changed();
+  }
+
+  #take(found: TestDetail, part: Part | undefined): void {
+    if (this.#test === undefined || part === undefined) {
+      this.#test = found;
+      return;
+    }
+    const { steps, data } = this.#test;
+    this.#test =
+      part === "steps"
+        ? { ...this.#test, steps: { rows: [...steps.rows, ...found.steps.rows], next: found.steps.next } }
+        : { ...this.#test, data: { rows: [...data.rows, ...found.data.rows], next: found.data.next } };
+  }
+
+  view(): TemplateResult {
+    const trouble =
+      this.#trouble === undefined
+        ? nothing
+        : html`<p class="bad path" role="alert">${shown(this.#trouble)}</p>`;
+    if (this.#test === undefined)
+      return this.#trouble === undefined ? html`<p aria-busy="true">Loading…</p>` : html`${trouble}`;
+    const { test, steps, data } = this.#test;
+    const sql = (table: string) =>
+      may("operate")
+        ? sqlLink(this.#area, `SELECT * FROM ${table} WHERE test_id = ${test.id} ORDER BY id`, "SQL")
+        : nothing;
+    return html`${trouble} ${facts(test)}
+      <h3>Steps ${sql("test_steps")}</h3>
+      ${table("Steps", ["Step", "State", "Began", "Log", "Comment"], steps.rows.map(stepRow))}
+      ${this.#more("steps", steps.next)}
+      <h3>Data ${sql("test_data")}</h3>
+      ${table("Data", ["Variable", "Value", "Expected", "Tolerance", "Status", "Comment"], data.rows.map(dataRow))}
+      ${this.#more("data", data.next)}`;
+  }
+
+  #more(part: Part, next: string | null): TemplateResult | typeof nothing {
+    if (next === null) return nothing;
+    return html`<button type="button" class="small outline" @click=${() => void this.#read(part)}>More ${part}</button>`;
+  }
+}
+
+function facts(test: TestDetail["test"]): TemplateResult {
+  const fact = (name: string, value: unknown) =>
+    value == null || value === ""
+      ? nothing
+      : html`<dt>${name}</dt>
+          <dd>${shown(String(value))}</dd>`;
+  return html`<dl class="facts">
+    ${fact("directory", test.rundir)} ${fact("short path", test.shortdir)}
+    ${fact("directory before it was restored", test.formerRundir)} ${fact("log", test.finalLog)}
+    ${fact("comment", test.comment)} ${fact("attempt", test.attempt)} ${fact("machine", test.uname)} ${fact("CPU load", test.cpuload)}
+    ${fact("disk free", test.diskfree)} ${fact("archived", test.archived)}
+    ${fact("cut, because it is long", test.cut?.join(", "))}
+  </dl>`;
+}
+
+function table(label: string, titles: readonly string[], rows: readonly TemplateResult[]): TemplateResult {
+  if (rows.length === 0) return html`<p class="quiet">none</p>`;
+  return html`<div class="wide">
+    <table class="cards" aria-label=${label}>
+      <thead>
+        <tr>
+          ${titles.map((title) => html`<th scope="col">${title}</th>`)}
+        </tr>
+      </thead>
+      <tbody>
+        ${rows}
+      </tbody>
+    </table>
+  </div>`;
+}
+
+const text = (label: string, value: unknown) =>
+  html`<td data-label=${label}><div class="path">${value == null ? "" : shown(String(value))}</div></td>`;
+
+function stepRow({ stepname, state, status, begunAt, logfile, comment }: BrowsedStep): TemplateResult {
+  return html`<tr>
+    <th scope="row"><div class="path">${shown(stepname ?? "")}</div></th>
+    <td data-label="state">${stepState(state, status)}</td>
+    <td data-label="began">${begun(begunAt)}</td>
+    ${text("log", logfile)} ${text("comment", comment)}
+  </tr>`;
+}
+
+function dataRow(data: BrowsedData): TemplateResult {
+  const name = [data.category, data.variable].filter((part) => part !== null && part !== "").join("/");
+  const number = (label: string, value: unknown, units = "") =>
+    html`<td data-label=${label} class="measure path">${value == null ? "" : shown(`${value} ${units}`.trim())}</td>`;
+  return html`<tr>
+    <th scope="row"><div class="path">${shown(name)}</div></th>
+    ${number("value", data.value, data.units ?? "")} ${number("expected", data.expected)} ${number("tolerance", data.tol)}
+    <td data-label="status">${runState(null, data.status)}</td>
+    ${text("comment", data.comment)}
+  </tr>`;
+}
