@@ -5,7 +5,7 @@ import { Resource } from "../data/resource.ts";
 import { type PageView, query, setQuery } from "../data/router.ts";
 import { changed, may } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
-import { choice, textFilter } from "../widgets/fields.ts";
+import { choice, patternFilter } from "../widgets/fields.ts";
 import { areaAddress, areaLink } from "../widgets/links.ts";
 import { type AreaFinder, jobsMark, unknownArea } from "./area-of-address.ts";
 import { MoveRuns } from "./move-runs.ts";
@@ -123,19 +123,19 @@ function cursorOf(given: URLSearchParams): Record<string, string> {
 }
 
 function filters(): TemplateResult {
-  const field = (name: (typeof filterNames)[number], label: string) =>
-    textFilter(label, query().get(name) ?? "", (value) =>
+  const field = (name: (typeof filterNames)[number], label: string, example: string) =>
+    patternFilter(label, example, query().get(name) ?? "", (value) =>
       setQuery({ [name]: value, cursor: "" }, { typing: true }),
     );
-  return html`<section class="filters" aria-label="Filters">
-    ${field("target", "Target, such as ubuntu/%")} ${field("runname", "Run name, such as w31%")}
-    ${field("state", "State, such as locked")} ${field("status", "Status")}
-    ${field("since", "Younger than, such as 7d")} ${field("until", "Older than, such as 30d")}
-    ${choice(
+  return html`<section class="choose" aria-label="Filters">
+    ${field("target", "Target", "ubuntu/%")} ${field("runname", "Run name", "w31%")}
+    ${field("state", "State", "locked")} ${field("status", "Status", "n/a")}
+    ${field("since", "Younger than", "7d")} ${field("until", "Older than", "30d")}
+    <label>Lives in${choice(
       "Lives in",
       query().get("where") ?? "",
       [["", "both databases"], ...sides.map((side) => [side, side] as const)],
       (value) => setQuery({ where: value, cursor: "" }),
-    )}
+    )}</label>
   </section>`;
 }

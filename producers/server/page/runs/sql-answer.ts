@@ -51,7 +51,7 @@ export function sqlTable(answer: QueryAnswer): TemplateResult {
   const numeric = numericColumns(answer);
   const cut = new Set(answer.cut.map(([row, column]) => `${row} ${column}`));
   return html`<div class="wide" tabindex="0" role="region" aria-label="Rows">
-    <table class="rows" aria-label="Result">
+    <table aria-label="Result">
       <thead>
         <tr>
           ${answer.columns.map((name, index) => html`<th scope="col" class=${numeric[index] === true ? "number" : ""}>${shown(name)}</th>`)}

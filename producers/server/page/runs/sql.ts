@@ -1,13 +1,13 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { QueryAnswer } from "../../../contract/runs.ts";
 import { ask, send } from "../data/api.ts";
-import { shown } from "../data/format.ts";
+import { number, shown } from "../data/format.ts";
 import { type PageView, query, setQuery } from "../data/router.ts";
 import { shellCommand } from "../data/shell-command.ts";
 import { changed, may, state } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
 import { choice, textIn } from "../widgets/fields.ts";
-import { areaAddress, areaLink } from "../widgets/links.ts";
+import { areaAddress, areaLink, sqlLink } from "../widgets/links.ts";
 import { type AreaFinder, unknownArea } from "./area-of-address.ts";
 import { sqlSummary, sqlTable } from "./sql-answer.ts";
 
@@ -92,75 +92,62 @@ export class SqlPage implements PageView {
   }
 
   #form(area: string): TemplateResult {
-    const { timeout, rows, fullDb } = this.#request();
-    const option = (name: string, usual: string) => (value: string) =>
-      setQuery({ [name]: value === usual ? "" : value });
     // Not aria-busy: such a button cannot be pressed, and this one stops the query.
     const isBusy = this.#running !== undefined;
-    const command = [
-      "mtjobs",
-      "query",
-      area,
-      ...(fullDb ? ["--full-db"] : []),
-      this.#draft.trim() || "SELECT …",
-    ];
     return html`<form aria-label="Query" @submit=${(event: SubmitEvent) => this.#submit(event, area)}>
-      <label>SQL
-        <textarea
-          name="sql"
-          rows="6"
-          spellcheck="false"
-          maxlength="20000"
-          aria-invalid=${this.#trouble === undefined ? nothing : "true"}
-          aria-describedby="sql-trouble"
-          .value=${this.#draft}
-          @input=${(event: Event) => this.#type(event)}
-          @keydown=${(event: KeyboardEvent) => this.#key(event, area)}
-        ></textarea>
-      </label>
-      <p id="sql-trouble" class="bad path" role="alert">${shown(this.#trouble ?? "")}</p>
-      <div class="filters">
-        ${choice(
-          "Databases",
-          fullDb ? "" : "megatest",
-          [
-            ["", "both databases"],
-            ["megatest", "megatest.db alone"],
-          ],
-          option("db", ""),
-        )}
-        ${choice(
-          "Time limit",
-          timeout,
-          [
-            ["5s", "at most 5 s"],
-            ["10s", "at most 10 s"],
-            ["30s", "at most 30 s"],
-          ],
-          option("timeout", "10s"),
-        )}
-        ${choice(
-          "Row limit",
-          String(rows),
-          [
-            ["100", "100 rows"],
-            ["1000", "1,000 rows"],
-            ["10000", "10,000 rows"],
-          ],
-          option("rows", "1000"),
-        )}
-      </div>
-      <div class="actions">
-        <button type="submit" title="Ctrl+Enter">${isBusy ? "Stop" : "Run"}</button>
-        <button type="button" class="outline" @click=${() => this.#run(area, "csv")}>Download as CSV</button>
-      </div>
-      <p role="status" class="quiet">${isBusy ? "Running…" : this.#note}</p>
-    </form>
-    <p class="quiet">Examples: ${examples.map(([name, sql], index) => html`${index === 0 ? "" : ", "}<a href=${areaAddress(area, "/sql", { sql })}>${name}</a>`)}</p>
-    <details>
-      <summary>On the command line</summary>
-      <code class="path command">${shellCommand(...command)}</code>
-    </details>`;
+        <label>
+          SQL
+          <textarea
+            name="sql"
+            rows="6"
+            spellcheck="false"
+            maxlength="20000"
+            aria-invalid=${this.#trouble === undefined ? nothing : "true"}
+            aria-describedby="sql-trouble"
+            .value=${this.#draft}
+            @input=${(event: Event) => this.#type(event)}
+            @keydown=${(event: KeyboardEvent) => this.#key(event, area)}
+          ></textarea>
+        </label>
+        <p id="sql-trouble" class="bad path" role="alert">${shown(this.#trouble ?? "")}</p>
+        ${this.#options()}
+        <div class="actions">
+          <button type="submit" title="Ctrl+Enter">${isBusy ? "Stop" : "Run"}</button>
+          <button type="button" class="outline" @click=${() => this.#run(area, "csv")}>Download as CSV</button>
+        </div>
+        <p role="status" class="quiet">${isBusy ? "Running…" : this.#note}</p>
+      </form>
+      ${this.#help(area)}`;
+  }
+
+  #options(): TemplateResult {
+    const { timeout, rows, fullDb } = this.#request();
+    const choose = (name: string, usual: string) => (value: string) =>
+      setQuery({ [name]: value === usual ? "" : value });
+    const seconds = ["5", "10", "30"].map((count) => [`${count}s`, `at most ${count} s`] as const);
+    const counts = [100, 1000, 10_000].map((count) => [String(count), `${number(count)} rows`] as const);
+    const both = [
+      ["", "both databases"],
+      ["megatest", "megatest.db alone"],
+    ] as const;
+    return html`<div class="filters">
+      ${choice("Databases", fullDb ? "" : "megatest", both, choose("db", ""))}
+      ${choice("Time limit", timeout, seconds, choose("timeout", "10s"))}
+      ${choice("Row limit", String(rows), counts, choose("rows", "1000"))}
+    </div>`;
+  }
+
+  #help(area: string): TemplateResult {
+    const links = examples.map(
+      ([name, sql], index) => html`${index === 0 ? "" : ", "}${sqlLink(area, sql, name)}`,
+    );
+    const options = this.#request().fullDb ? ["--full-db"] : [];
+    const command = shellCommand("mtjobs", "query", area, ...options, this.#draft.trim() || "SELECT …");
+    return html`<p class="quiet">Examples: ${links}</p>
+      <details>
+        <summary>On the command line</summary>
+        <code class="path command">${command}</code>
+      </details>`;
   }
 
   #result(): TemplateResult | typeof nothing {

@@ -23,17 +23,18 @@ function kindOf(state: string | null, status: string | null): Kind {
   return "quiet";
 }
 
-/** `✗ COMPLETED FAIL`, of a run, a test or a step. */
+function stateText(kind: Kind, words: string): TemplateResult {
+  return html`<span class="path ${kind}"><span aria-hidden="true">${signs[kind]}</span> ${shown(words || "–")}</span>`;
+}
+
+/** `✗ COMPLETED FAIL`, of a run, a test or data. */
 export function runState(state: string | null, status: string | null): TemplateResult {
-  const kind = kindOf(state, status);
   const words = [state, status].filter((word) => word !== null && word !== "").join(" ");
-  return html`<span class="state path ${kind}"><span aria-hidden="true">${signs[kind]}</span> ${shown(words || "–")}</span>`;
+  return stateText(kindOf(state, status), words);
 }
 
 /** A step's status is the exit code of its program. */
 export function stepState(state: string | null, status: string | null): TemplateResult {
-  const isCode = status !== null && /^-?\d+$/.test(status);
-  return isCode && status !== "0"
-    ? html`${runState(state, "FAIL")} <span class="quiet">exit code ${status}</span>`
-    : runState(state, status);
+  if (status === null || !/^-?\d+$/.test(status)) return runState(state, status);
+  return stateText(status === "0" ? "good" : "bad", `${state ?? ""} ${status}`);
 }

@@ -91,13 +91,15 @@ function facts(test: TestDetail["test"]): TemplateResult {
   </dl>`;
 }
 
+const measures = new Set(["Value", "Expected", "Tolerance"]);
+
 function table(label: string, titles: readonly string[], rows: readonly TemplateResult[]): TemplateResult {
   if (rows.length === 0) return html`<p class="quiet">none</p>`;
   return html`<div class="wide">
     <table class="cards" aria-label=${label}>
       <thead>
         <tr>
-          ${titles.map((title) => html`<th scope="col">${title}</th>`)}
+          ${titles.map((title) => html`<th scope="col" class=${measures.has(title) ? "measure" : ""}>${title}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -107,8 +109,8 @@ function table(label: string, titles: readonly string[], rows: readonly Template
   </div>`;
 }
 
-const text = (label: string, value: unknown) =>
-  html`<td data-label=${label}><div class="path">${value == null ? "" : shown(String(value))}</div></td>`;
+const text = (label: string, value: string | null) =>
+  html`<td data-label=${label} class="path">${shown(value ?? "")}</td>`;
 
 function stepRow({ stepname, state, status, begunAt, logfile, comment }: BrowsedStep): TemplateResult {
   return html`<tr>

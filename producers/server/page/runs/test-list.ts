@@ -6,7 +6,7 @@ import type { BrowsedTest, RunDetail, TestsPage } from "../../../contract/runs.t
 import { number, shown } from "../data/format.ts";
 import { Resource } from "../data/resource.ts";
 import { query, setQuery } from "../data/router.ts";
-import { textFilter } from "../widgets/fields.ts";
+import { patternFilter } from "../widgets/fields.ts";
 import { begun } from "../widgets/links.ts";
 import { runState } from "./state-text.ts";
 import { TestDetails } from "./test-details.ts";
@@ -89,7 +89,7 @@ export class TestList {
         </th>
         <td data-label="state">${runState(state, status)}</td>
         <td data-label="began">${begun(begunAt)}</td>
-        <td data-label="took" class="number">${durationSeconds === null || durationSeconds < 0 ? "–" : elapsedText(durationSeconds * 1000)}</td>
+        <td data-label="took">${durationSeconds === null || durationSeconds < 0 ? "–" : elapsedText(durationSeconds * 1000)}</td>
         <td data-label="host" class="path">${shown(host ?? "")}</td>
         <td data-label="comment"><div class="name path">${shown(comment ?? "")}</div></td>
       </tr>
@@ -124,12 +124,11 @@ function groupButtons(groups: Groups): TemplateResult {
 }
 
 function filters(): TemplateResult {
-  const field = (name: string, label: string) =>
-    textFilter(label, query().get(name) ?? "", (value) =>
+  const field = (name: string, label: string, example: string) =>
+    patternFilter(label, example, query().get(name) ?? "", (value) =>
       setQuery({ [name]: value, cursor: "", test: "" }, { typing: true }),
     );
-  return html`<section class="filters" aria-label="Filters of tests">
-    ${field("testname", "Test, such as mul%")} ${field("state", "State, such as COMPLETED")}
-    ${field("status", "Status, such as FAIL")}
+  return html`<section class="choose" aria-label="Filters of tests">
+    ${field("testname", "Test", "mul%")} ${field("state", "State", "COMPLETED")} ${field("status", "Status", "FAIL")}
   </section>`;
 }

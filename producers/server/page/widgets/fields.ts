@@ -38,3 +38,19 @@ export function textFilter(
         : nothing
     }`;
 }
+
+/** A filter with its name above it and an example within. */
+export function patternFilter(
+  label: string,
+  example: string,
+  value: string,
+  type: (value: string) => void,
+): TemplateResult {
+  return html`<label>${label}<input
+      type="search"
+      placeholder=${example}
+      autocomplete="off"
+      .value=${value}
+      @input=${(event: Event) => type(textIn(event))}
+    /></label>`;
+}
