@@ -134,7 +134,7 @@ function filters(): TemplateResult {
     <label>Lives in${choice(
       "Lives in",
       query().get("where") ?? "",
-      [["", "both databases"], ...sides.map((side) => [side, side] as const)],
+      [["", "both"], ...sides.map((side) => [side, side] as const)],
       (value) => setQuery({ where: value, cursor: "" }),
     )}</label>
   </section>`;

@@ -3,8 +3,17 @@ import Database from "better-sqlite3";
 import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../../producers/demo/sample-area/build-area.ts";
+import { openArea } from "../../../../shared/area/area.ts";
+import { ensureAreaId } from "../../../../shared/area/area-id.ts";
 import { edit } from "../../../support/area.ts";
-import { hasBrowser, realArea, realWorker, withBrowser, withServerStage } from "../../../support/queue.ts";
+import {
+  hasBrowser,
+  picture,
+  realArea,
+  realWorker,
+  withBrowser,
+  withServerStage,
+} from "../../../support/queue.ts";
 
 /** For a busy machine. */
 const patient = { timeout: 20_000 };
@@ -14,6 +23,7 @@ describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150
   const served = withServerStage();
   const browser = withBrowser();
   let area: SampleArea;
+  let areaId = "";
 
   beforeAll(async () => {
     const { stage } = served;
@@ -23,6 +33,7 @@ describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150
         UPDATE tests SET state = 'COMPLETED', status = 'PASS';
         UPDATE tests SET status = 'FAIL', comment = 'carry lost' WHERE id = (SELECT min(id) FROM tests WHERE run_id = 3)`),
     );
+    areaId = ensureAreaId(openArea(area.directory));
     await realWorker(stage, area);
   });
 
@@ -41,6 +52,29 @@ describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150
       db.close();
     }
   };
+
+  it("have addresses by the area's id, which links lead to", async () => {
+    const { page, offences } = await browser.open(`${served.server.url}/areas/${areaId}/runs`, wide);
+    const main = page.getByRole("main");
+    await main.getByRole("link", { name: "w4", exact: true }).click();
+    await page.getByRole("heading", { level: 1, name: "w4" }).waitFor();
+    const pathOf = () => new URL(page.url()).pathname;
+    expect(pathOf()).toBe(`/areas/${areaId}/runs/4`);
+    expect(await page.title()).toMatch(/\/w4 – mtjobs$/);
+    await page.reload();
+    await main.getByRole("link", { name: "Query its tests with SQL" }).click();
+    await page.getByRole("form", { name: "Query" }).waitFor();
+    expect(pathOf()).toBe(`/areas/${areaId}/sql`);
+    await page.reload();
+    await page.getByRole("button", { name: "Run", exact: true }).click();
+    await page.getByText("4 rows from megatest.db").waitFor();
+    await page.goto(`${served.server.url}/areas/${areaId}/runs/99`);
+    await page
+      .getByRole("alert")
+      .getByText(/no run 99|99/)
+      .waitFor();
+    expect(offences.filter((each) => !each.includes("404"))).toEqual([]);
+  });
 
   it("list and filter runs by what the address says, which works after a reload, back and as a link", async () => {
     const { page, offences } = await browser.open(address("/runs"), wide);
@@ -89,6 +123,7 @@ describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150
     expect(await opened.getByRole("table", { name: "Data" }).locator("tbody tr").count()).toBe(5);
     await page.reload();
     await opened.getByRole("table", { name: "Data" }).waitFor();
+    await picture(page, "run");
     await tests.getByRole("button", { expanded: true }).click();
     await opened.waitFor({ state: "detached" });
     await page.goBack();
@@ -109,11 +144,13 @@ describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150
     await selected.getByText(`mtjobs reduce ${area.directory} --run-id 5,6,7`, { exact: true }).waitFor();
     await selected.getByRole("button", { name: "Try to reduce 3 runs (dry run)" }).click();
     await selected.getByText("3 runs would be moved").waitFor();
+    await page.getByLabel("Run name").fill("");
+    await expect.poll(() => names(page), patient).toHaveLength(12);
+    await picture(page, "runs");
     await selected.getByRole("button", { name: "Reduce 3 runs now" }).click();
     await selected.getByText("3 runs moved").waitFor();
     await selected.getByText("0 runs selected").waitFor();
     expect(completedIds()).toEqual([5, 6, 7]);
-    await page.getByLabel("Run name").fill("");
     await page.getByText("12 runs: 9 in megatest.db, 3 in completed-runs.db").waitFor();
     await page.getByLabel("Lives in").selectOption("completed-runs.db");
     await expect.poll(() => names(page), patient).toEqual(["w5", "w6", "w7"]);

@@ -112,7 +112,7 @@ describe.skipIf(!hasBrowser)("the page for SQL (needs Chromium)", { timeout: 150
     await run(page, endless);
     await page.getByText("Running…").waitFor();
     await page.getByRole("button", { name: "Stop" }).click();
-    await alert.getByText("stopped").waitFor();
+    await alert.getByText("stopped", { exact: true }).waitFor();
     await run(page, "SELECT 7 AS n");
     await expect.poll(() => rows(page)).toEqual(["7"]);
     expect(await alert.innerText()).toBe("");
