@@ -33,6 +33,7 @@ const programs = {
       "one-job",
       "follow",
       "move/far-ids",
+      "page/accessibility",
       "--reporter=verbose",
     ],
     env: { MTJOBS_FAULTS: "all" },

@@ -3,6 +3,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { setDrained } from "../../../../shared/queue/hosts.ts";
 import { writeOutcome } from "../../../../shared/queue/outcomes.ts";
+import { isCampaign } from "../../../support/area.ts";
 import { accessFaults, hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const wide = { viewport: { width: 1280, height: 900 } };
@@ -65,14 +66,17 @@ describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 },
     "hosts",
     "host",
   ];
-  it.each([...pages, "schedules", "search", "request", "missing"])(
-    "has nothing that axe-core finds wrong, on a wide screen in light and on a phone in dark: %s",
-    async (name) => {
+  const all = [...pages, "schedules", "search", "request", "missing"];
+  const looks = [
+    [wide, "light"],
+    [phone, "dark"],
+  ] as const;
+  it.each(all.map((name, index) => ({ name, index })))(
+    "has nothing that axe-core finds wrong, on a wide screen in light or on a phone in dark: $name",
+    async ({ name, index }) => {
       const url = `${served.server.url}/${addresses[name]}`;
-      for (const [options, colorScheme] of [
-        [wide, "light"],
-        [phone, "dark"],
-      ] as const) {
+      // Both for each page in the campaign.
+      for (const [options, colorScheme] of isCampaign ? looks : looks.slice(index % 2).slice(0, 1)) {
         const { page, offences } = await browser.open(url, { ...options, colorScheme });
         await page.locator("#live", { hasText: "live" }).waitFor();
         await page.locator("#user").waitFor();
