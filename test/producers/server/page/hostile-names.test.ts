@@ -4,6 +4,7 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { encodeFailure } from "../../../../shared/contract/failure.ts";
 import { JobsError } from "../../../../shared/errors.ts";
+import { writeOutcome } from "../../../../shared/queue/outcomes.ts";
 import { accessFaults, hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const phone = { viewport: { width: 390, height: 844 }, isMobile: true };
@@ -42,6 +43,11 @@ describe.skipIf(!hasBrowser)(
         .queue(host)
         .getJob("odd-kind")
         .then((job) => job?.log(`${markup}\n${controls}`));
+      const now = new Date().toISOString();
+      await writeOutcome(stage.redis, stage.prefix, {
+        ...{ kind: "policy", name: `${markup}${controls}`, area: path, host, jobId: oddId, work: "w" },
+        ...{ startedAt: now, endedAt: now, error: { code: "io", message: markup }, timeUp: null },
+      });
       const reason = encodeFailure(new JobsError("internal", `${markup}${controls}${"long ".repeat(800)}`));
       const failed = await stage.queue("hostf").add("reduce", { area: path }, { jobId: "reduce-f" });
       await stage.redis.hset(stage.queue("hostf").toKey(failed.id ?? ""), {
@@ -74,6 +80,7 @@ describe.skipIf(!hasBrowser)(
         "hosts",
         `hosts/${encodeURIComponent(host)}`,
         "search?q=%3C",
+        "schedules",
         `request?${new URLSearchParams({ job: "purge", area: directory, runname: controls, export: long })}`,
       ]) {
         const { text } = await opened(path);

@@ -32,6 +32,10 @@ describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeo
     await stage.reach("hosta", failed, "failed");
     const takeover = { v: 1, area, to: "hostb", takeover: true, confirmed: true, requestedBy: "ann@hosta" };
     await stage.add("hostb", "migrate", takeover, { jobId: "migrate-1" });
+    const data = { v: 1, area, runname: "%", requestedBy: "ann@hosta", schedule: "nightly" };
+    await stage
+      .queue("hosta")
+      .upsertJobScheduler("nightly", { pattern: "0 2 1 1 *" }, { name: "reduce", data });
   });
 
   const open = async (role: string, path: string): Promise<Page> => {
@@ -64,6 +68,13 @@ describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeo
     expect(await operator.getByLabel("Move again within an hour").count()).toBe(0);
     await admin.getByLabel("Move again within an hour").waitFor();
     await (await open("operate", address)).getByRole("form", { name: "Start a job" }).waitFor();
+    const named = async (role: string) => {
+      const row = (await open(role, "schedules")).locator("tr[data-name=nightly]");
+      await row.waitFor();
+      return await row.getByRole("button").allInnerTexts();
+    };
+    expect(await named("read")).toEqual(["Turns"]);
+    expect(await named("operate")).toEqual(["Turns", "Run now"]);
   });
 
   it("is not offered for runs: neither to select them, nor to query them", async () => {
