@@ -109,7 +109,7 @@ describe.skipIf(!hasBrowser)("the page of an area (needs Chromium)", { timeout: 
     const paused = page.locator(".findings li", { hasText: "jobs are paused by" });
     expect(await paused.locator("code").innerText()).toBe(`rm ${join(pathOf("often"), ".mtjobs", "pause")}`);
     await paused.getByRole("button", { name: "Copy the command for paused" }).click();
-    expect(await page.evaluate("String(getSelection())")).toContain("rm ");
+    await expect.poll(() => page.evaluate("String(getSelection())")).toContain("rm ");
     await page.getByText(/^\d+ checks passed$/).click();
     await page.getByText("tables and columns are as expected").first().waitFor();
     const homes = await page.locator(".homes li").allInnerTexts();
