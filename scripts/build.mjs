@@ -112,6 +112,8 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
     outbase: ".",
     outdir: out,
     bundle: true,
+    // Less to install; names stay, for stack traces.
+    minifyWhitespace: true,
     format: "esm",
     // Small checkouts in tests lack some.
     entryPoints: programs.filter((path) => existsSync(join(root, path))),

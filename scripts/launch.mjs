@@ -1,6 +1,6 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|pictures|figures
- * |structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|pages|pictures
+ * |figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ const programs = {
       "one-job",
       "follow",
       "move/far-ids",
-      "page/accessibility",
+      "webhook",
       "--reporter=verbose",
     ],
     env: { MTJOBS_FAULTS: "all" },
@@ -78,7 +78,13 @@ const programs = {
   pictures: {
     targets: [targets.product, targets.tests],
     command: [...vitest, join("test", "producers", "server"), join("test", "figures", "reduce-animation")],
-    env: { SCREENSHOTS: join("docs", "images") },
+    env: { SCREENSHOTS: join("docs", "images"), MTJOBS_PAGES: "all" },
+    prepare: ensureChromium,
+  },
+  pages: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "producers", "server"), "--reporter=verbose"],
+    env: { MTJOBS_PAGES: "all", MTJOBS_FAULTS: "all" },
     prepare: ensureChromium,
   },
   figures: { targets: [], command: [join("test", "figures", "main.ts")], needsRedis: false },

@@ -28,6 +28,7 @@ export const variables = {
   },
   MTJOBS_POWERCUT_SEED: { meaning: "seed of their moments", fallback: "1" },
   MTJOBS_POWERCUT_REPLAY: { meaning: "directory of a kept recording: replay that one only", fallback: "" },
+  MTJOBS_PAGES: { meaning: "`all`: test every page in the browser", fallback: "" },
   SCREENSHOTS: { meaning: "directory for the pictures of the page", fallback: "" },
   MTJOBS_TEST_THREAD: { meaning: "set by a test for its worker: URL of the job thread", fallback: "" },
   MTJOBS_TEST_TIMES: {

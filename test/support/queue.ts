@@ -17,7 +17,7 @@ export {
   startMegatestClient,
   startMegatestServer,
 } from "./megatest/processes.ts";
-export { accessFaults, hasBrowser, picture, withBrowser } from "./queue/browser.ts";
+export { accessFaults, hasBrowser, picture, testsAllPages, withBrowser } from "./queue/browser.ts";
 export { builtProgram } from "./queue/built-program.ts";
 export { collectOutput } from "./queue/collect-output.ts";
 export { commandEnv, endCommand, serveCommand, untilServing } from "./queue/command-worker.ts";

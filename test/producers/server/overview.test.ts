@@ -10,11 +10,11 @@ import { writeOutcome } from "../../../shared/queue/outcomes.ts";
 import { waitFor } from "../../support/area.ts";
 import { leaveMigration } from "../../support/hosts.ts";
 import {
-  hasBrowser,
   picture,
   type Running,
   serverEnv,
   startCommand,
+  testsAllPages,
   withBrowser,
   withServerStage,
 } from "../../support/queue.ts";
@@ -25,7 +25,7 @@ const manyAreas = 500;
 const real = ["adder", "alu", "bus", "cache", "clock", "decoder"];
 
 // A browser, a server and workers on a busy machine: slow is no failure here.
-describe.skipIf(!hasBrowser)("the overview page (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the overview page (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   const pathOf = (name: string) => join(served.stage.root, "chips", name);

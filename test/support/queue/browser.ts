@@ -63,6 +63,9 @@ export async function accessFaults(page: Page): Promise<string[]> {
   return violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => `${id}: ${html.slice(0, 300)}`));
 }
 
+/** True for `npm run pages`, which tests every page; a test run takes the main ones. */
+export const testsAllPages = hasBrowser && variable("MTJOBS_PAGES") === "all";
+
 /** Where pictures go for the documentation, made by `npm run pictures`. */
 const pictures = variable("SCREENSHOTS");
 

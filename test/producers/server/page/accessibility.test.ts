@@ -4,12 +4,12 @@ import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts"
 import { setDrained } from "../../../../shared/queue/hosts.ts";
 import { writeOutcome } from "../../../../shared/queue/outcomes.ts";
 import { isCampaign } from "../../../support/area.ts";
-import { accessFaults, hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { accessFaults, testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const wide = { viewport: { width: 1280, height: 900 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 
-describe.skipIf(!hasBrowser)("each page (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("each page (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   /** By the name that a test's title has. */

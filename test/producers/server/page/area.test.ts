@@ -5,13 +5,13 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../../shared/area/area.ts";
 import { appendHistory } from "../../../../shared/area/history.ts";
-import { accessFaults, hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { accessFaults, testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const wide = { viewport: { width: 1200, height: 1000 } };
 const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, isMobile: true };
 const day = 24 * 3_600_000;
 
-describe.skipIf(!hasBrowser)("the page of an area (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the page of an area (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   const pathOf = (name: string) => join(served.stage.root, name);

@@ -1,8 +1,8 @@
 import { beforeAll, describe, expect, it } from "vitest";
 import { clearDrained, setDrained } from "../../../../shared/queue/hosts.ts";
-import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
-describe.skipIf(!hasBrowser)("the page of a host (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the page of a host (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   const open = (path: string) =>

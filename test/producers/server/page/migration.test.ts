@@ -1,9 +1,9 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { onHosts } from "../../../support/hosts.ts";
-import { hasBrowser, picture, serverEnv, startServer, withBrowser } from "../../../support/queue.ts";
+import { picture, serverEnv, startServer, testsAllPages, withBrowser } from "../../../support/queue.ts";
 
-describe.skipIf(!hasBrowser)("the page of a migration (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the page of a migration (needs Chromium)", { timeout: 150_000 }, () => {
   const browser = withBrowser();
 
   it("shows the steps on both hosts as they happen, and the result in words with its checks", () =>

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts";
-import { hasBrowser, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const roles = ["read", "operate", "admin"] as const;
 const secret = (name: string) => `${name}-0123456789abcdef`;
@@ -16,7 +16,7 @@ function tokensFile(directory: string): string {
   return file;
 }
 
-describe.skipIf(!hasBrowser)("what a token may not do (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("what a token may not do (needs Chromium)", { timeout: 150_000 }, () => {
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-rights-"));
   afterAll(() => rmSync(directory, { recursive: true }));
   const served = withServerStage({ env: { MTJOBS_TOKENS_FILE: tokensFile(directory) } });

@@ -7,10 +7,10 @@ import { openArea } from "../../../../shared/area/area.ts";
 import { ensureAreaId } from "../../../../shared/area/area-id.ts";
 import { edit } from "../../../support/area.ts";
 import {
-  hasBrowser,
   picture,
   realArea,
   realWorker,
+  testsAllPages,
   withBrowser,
   withServerStage,
 } from "../../../support/queue.ts";
@@ -19,7 +19,7 @@ import {
 const patient = { timeout: 20_000 };
 const wide = { viewport: { width: 1280, height: 900 } };
 
-describe.skipIf(!hasBrowser)("the pages of runs (need Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the pages of runs (need Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   let area: SampleArea;

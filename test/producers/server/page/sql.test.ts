@@ -4,12 +4,12 @@ import type { Page } from "playwright-core";
 import { beforeAll, describe, expect, it } from "vitest";
 import { buildArea, type SampleArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { edit } from "../../../support/area.ts";
-import { hasBrowser, runReduce, withBrowser, withServerStage } from "../../../support/queue.ts";
+import { runReduce, testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 const endless =
   "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n, runs";
 
-describe.skipIf(!hasBrowser)("the page for SQL (needs Chromium)", { timeout: 150_000 }, () => {
+describe.skipIf(!testsAllPages)("the page for SQL (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
   let area: SampleArea;
