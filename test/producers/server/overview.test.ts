@@ -71,7 +71,6 @@ describe.skipIf(!testsAllPages)("the overview page (needs Chromium)", { timeout:
     await page.getByLabel("Homehost").selectOption("host1");
     await status.filter({ hasText: "0 to 0 of 0" }).waitFor();
     await page.getByLabel("Homehost").selectOption("");
-    await picture(page, "overview");
     expect(offences).toEqual([]);
   });
 
@@ -85,6 +84,7 @@ describe.skipIf(!testsAllPages)("the overview page (needs Chromium)", { timeout:
     expect(await page.evaluate("getComputedStyle(document.documentElement).backgroundColor")).toMatch(
       /^rgb\((\d|[1-4]\d), /,
     );
+    await page.getByText(String(manyAreas), { exact: true }).first().waitFor({ timeout: 60_000 });
     await picture(page, "overview-phone");
     await row(page, "bus").getByRole("link", { name: "bus", exact: true }).tap();
     await page.locator(".sizes canvas").first().waitFor();

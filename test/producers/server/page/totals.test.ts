@@ -5,7 +5,13 @@ import { buildArea } from "../../../../producers/demo/sample-area/build-area.ts"
 import { openArea } from "../../../../shared/area/area.ts";
 import { appendHistory } from "../../../../shared/area/history.ts";
 import { edit } from "../../../support/area.ts";
-import { accessFaults, testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
+import {
+  accessFaults,
+  picture,
+  testsAllPages,
+  withBrowser,
+  withServerStage,
+} from "../../../support/queue.ts";
 
 const wide = { viewport: { width: 1280, height: 900 } };
 const manyAreas = 500;
@@ -97,6 +103,9 @@ describe.skipIf(!testsAllPages)(
       expect((await names(page)).slice(0, 2)).toEqual(["large", "quiet"]);
       const gain = page.locator("#areas tbody tr").first().locator("td[data-label=gain]");
       expect(await gain.innerText()).toMatch(/^\d+ kB$/);
+      await figure(page, "Areas").getByText(String(manyAreas), { exact: true }).waitFor({ timeout: 60_000 });
+      await page.evaluate("scrollTo(0, 0)");
+      await picture(page, "overview");
       await sorted(page, "oldest run");
       expect((await names(page)).slice(0, 3)).toEqual(["quiet", "large", "busy"]);
       await page.getByRole("button", { name: "Warnings: sort by trouble" }).focus();
