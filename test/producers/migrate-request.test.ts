@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { MtJobs } from "../../producers/client/mtjobs.ts";
 import type { MigrateOptions } from "../../producers/jobs/check-migrate.ts";
-import { JobsError } from "../../shared/errors.ts";
 import { setDrained } from "../../shared/queue/hosts.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
+import { rejectionOf } from "../support/area.ts";
 import { announce, migrated, onQueue, type QueueStage, refused, withStandIn } from "../support/queue.ts";
 
 async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<void>): Promise<void> {
@@ -24,15 +24,6 @@ async function withLibrary(stage: QueueStage, body: (mtjobs: MtJobs) => Promise<
   }
 }
 
-async function errorOf(asked: Promise<unknown>): Promise<JobsError> {
-  const error: unknown = await asked.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof JobsError) return error;
-  throw error ?? new Error("nothing was thrown");
-}
-
 describe("asking for a migration", () => {
   it("is refused for a host that is not known, has gone or is drained, before anything is enqueued", () =>
     onQueue(async (stage) => {
@@ -41,7 +32,7 @@ describe("asking for a migration", () => {
       await setDrained(stage.redis, stage.prefix, "hostb", "ann@hosta");
       await stage.redis.del(`${stage.prefix}:alive:hostc`);
       await withLibrary(stage, async (mtjobs) => {
-        const refusal = (to: string) => errorOf(mtjobs.migrate("a1", { to }));
+        const refusal = (to: string) => rejectionOf(mtjobs.migrate("a1", { to }));
         const code = "unfit-host";
         expect(await refusal("hostb")).toMatchObject({
           code,
@@ -70,7 +61,7 @@ describe("asking for a migration", () => {
       appendFileSync(join(stage.area("a1", ""), "megatest.config"), "[server]\nhomehost 10.0.0.1\n");
       await announce(stage, "hosta");
       await withLibrary(stage, async (mtjobs) => {
-        expect(await errorOf(mtjobs.migrate("a1"))).toMatchObject({ code: "pinned", exitCode: 3 });
+        expect(await rejectionOf(mtjobs.migrate("a1"))).toMatchObject({ code: "pinned", exitCode: 3 });
         expect(await mtjobs.migrate("a1", { dryRun: true })).toMatchObject({ host: "hosta" });
       });
     }));
@@ -88,7 +79,7 @@ describe("asking for a migration", () => {
           [{ to: "no/host" }, "bad-payload"],
         ];
         for (const [options, code] of wrong)
-          expect(await errorOf(mtjobs.migrate("a1", options))).toMatchObject({ code, exitCode: 2 });
+          expect(await rejectionOf(mtjobs.migrate("a1", options))).toMatchObject({ code, exitCode: 2 });
       });
     }));
 
@@ -104,7 +95,7 @@ describe("asking for a migration", () => {
           async () => {
             const done = await mtjobs.migrate("a1", { to: "hostb", now: true });
             expect(await done.result()).toMatchObject({ outcome: "migrated", to: "10.0.0.2" });
-            const error = await errorOf((await mtjobs.migrate("a1", { to: "hostb" })).result());
+            const error = await rejectionOf((await mtjobs.migrate("a1", { to: "hostb" })).result());
             expect(error).toMatchObject({ code: "not-quiescent", details: { result: { checks } } });
           },
         ),

@@ -46,7 +46,7 @@ export { type Cell, completedColumn, keptVersions, readColumn, readRows } from "
 export { type RealShape, realShapeArea, realShapeListRuns, type Stage } from "./area/real-shape.ts";
 export { record } from "./area/recorded.ts";
 export { constrain } from "./area/redefine-column.ts";
-export { errorOf, makeArea, settingsFor, writeFile } from "./area/small-area.ts";
+export { errorOf, makeArea, rejectionOf, settingsFor, writeFile } from "./area/small-area.ts";
 export { filesOf, newArea } from "./area/temp-area.ts";
 export { temporaryDirectory, testRoot } from "./area/temp-directory.ts";
 export { waitFor } from "./area/wait-for.ts";

@@ -50,6 +50,7 @@ export {
   unmountAll,
 } from "./queue/mount-small.ts";
 export { canStartServer, type OwnServer, refuseWrites, withServer } from "./queue/own-redis.ts";
+export { alteredExport, purgedArea } from "./queue/purged-area.ts";
 export { onQueue, type QueueStage, type WorkerProcess } from "./queue/queue-stage.ts";
 export { realArea, realWorker } from "./queue/real-worker.ts";
 export { withRedis } from "./queue/redis.ts";

@@ -11,7 +11,13 @@ import type { JobSession } from "../move/session/job-session.ts";
 import { assertInWindow } from "../move/session/time-budget.ts";
 import { assertExportFile, trustOf } from "./exports-place.ts";
 import { importFrom, rehearseImport } from "./import-run.ts";
-import { type AttachedExport, assertFits, readAttached, readExport } from "./read-export.ts";
+import {
+  type AttachedExport,
+  assertFits,
+  assertVersionsOfRun,
+  readAttached,
+  readExport,
+} from "./read-export.ts";
 
 /**
  * Puts an exported run into completed-runs.db. The file stays.
@@ -57,6 +63,7 @@ async function attachExport(
   await session.read(() => attach(session.db, "export", file));
   const facts = await session.read(() => readAttached(session.db, file));
   assertFits(session, facts, area);
+  await assertVersionsOfRun(session, facts);
   // Another area may have the same keys in another order.
   const target = prepared<[], string>(
     session.db,

@@ -1,4 +1,4 @@
-import { areaTables, recordShapes } from "../../shared/area-db/record-tables.ts";
+import { areaTables, identifiedTables, recordShapes } from "../../shared/area-db/record-tables.ts";
 import { JobsError } from "../../shared/errors.ts";
 import {
   type Connection,
@@ -12,6 +12,7 @@ import { NameSet } from "../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../shared/sqlite/table.ts";
 import { busyTimeoutMs } from "../area-db/databases.ts";
 import type { Run } from "../area-db/run.ts";
+import { supersededOfRuns } from "../move/copy/superseded-of-runs.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { exportVersion } from "./write-export.ts";
 
@@ -110,13 +111,21 @@ function readFacts(db: Connection, path: string): ExportFacts {
   };
 }
 
+const ownTables = ["mtjobs_runs", "mtjobs_superseded", "mtjobs_archived"];
+
+const ownChildren = [
+  { table: "mtjobs_runs", parent: "run_id" },
+  { table: "mtjobs_archived", parent: "test_id" },
+];
+
 /** Rows of anything else would be added to other runs. */
 function assertOneRun(db: Connection, path: string, run: bigint): void {
   const runs = preparedIds<[]>(db, "SELECT id FROM export.runs LIMIT 2").all();
   if (runs.length !== 1 || runs[0] !== run)
     throw notAnExport(path, "it does not hold the one run that it names");
-  for (const { table, parent } of recordShapes) {
-    if (parent === null || !hasTable(db, "export", table)) continue;
+  const children = [...recordShapes.filter(({ parent }) => parent !== null), ...ownChildren];
+  for (const { table, parent } of children) {
+    if (!hasTable(db, "export", table)) continue;
     const belongs =
       parent === "run_id"
         ? "e.run_id = ?"
@@ -130,16 +139,34 @@ function assertOneRun(db: Connection, path: string, run: bigint): void {
 
 /** Views of these names could be anything. */
 function assertTables(db: Connection, path: string): void {
-  const needed = ["runs", "tests", "test_steps", "test_data", "keys", "mtjobs_runs", "mtjobs_superseded"];
-  const missing = [...needed, "mtjobs_archived"].find((table) => !hasTable(db, "export", table));
+  const needed = [...identifiedTables, "keys", ...ownTables];
+  const missing = needed.find((table) => !hasTable(db, "export", table));
   if (missing !== undefined) throw notAnExport(path, `it has no table ${missing}`);
-  const known = new NameSet([...needed, ...Object.keys(areaTables)]);
+  const known = new NameSet([
+    ...recordShapes.map(({ table }) => table),
+    ...Object.keys(areaTables),
+    ...ownTables,
+  ]);
   const view = db
     .prepare<[], string>("SELECT name FROM export.sqlite_schema WHERE type = 'view'")
     .pluck()
     .all()
     .find((name) => known.has(name));
   if (view !== undefined) throw notAnExport(path, `${view} is a view in it`);
+}
+
+/**
+ * Checks that every version kept in the attached export belongs to its run: by its values, any could be another run's.
+ *
+ * @throws JobsError `bad-payload`
+ */
+export async function assertVersionsOfRun(session: JobSession, facts: AttachedExport): Promise<void> {
+  const { db } = session;
+  const ofRun = (await supersededOfRuns(session, "export")).get(facts.id)?.length ?? 0;
+  const count = prepared<[], number>(db, "SELECT count(*) FROM export.mtjobs_superseded").pluck();
+  const all = await session.read(() => count.get());
+  if (all !== ofRun)
+    throw notAnExport(facts.exportFile ?? "", "rows of mtjobs_superseded belong to another run");
 }
 
 function notAnExport(path: string, why: string): JobsError {

@@ -1,7 +1,7 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { expect } from "vitest";
-import { JobsError } from "../../../shared/errors.ts";
+import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { resolveSettings, type Settings } from "../../../shared/settings/settings.ts";
 
 /** Makes an area without records: `files` by name, beside a plain config and a database file. */
@@ -33,4 +33,13 @@ export function errorOf(act: () => unknown): JobsError {
     throw error;
   }
   return expect.fail("nothing was thrown");
+}
+
+/** What `job` is rejected with, as a JobsError. */
+export async function rejectionOf(job: Promise<unknown>): Promise<JobsError> {
+  const error = await job.then(
+    () => undefined,
+    (thrown: unknown) => toJobsError(thrown),
+  );
+  return error ?? expect.fail("it was not rejected");
 }

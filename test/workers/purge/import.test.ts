@@ -1,9 +1,8 @@
-import { chmodSync, copyFileSync, readFileSync, statSync, truncateSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { toJobsError } from "../../../shared/errors.ts";
 import {
   assertNothingLost,
   changeInMegatestDbOnly,
@@ -16,10 +15,13 @@ import {
   noRows,
   readColumn,
   readRows,
+  rejectionOf,
   temporaryDirectory,
 } from "../../support/area.ts";
 import {
+  alteredExport,
   atRest,
+  purgedArea,
   reduceSafely,
   runImport,
   runPurge,
@@ -29,17 +31,6 @@ import {
 } from "../../support/queue.ts";
 
 const completed = (area: SampleArea) => join(area.directory, "completed-runs.db");
-
-/** An area whose runs are purged, and their exports. */
-async function purged(runs: number, options: object = {}) {
-  const area = newArea({ ...atRest, runs, ...options });
-  const { before } = await reduceSafely(area, {});
-  const rows = movedRows(area);
-  const directory = temporaryDirectory();
-  await runPurge(area, { export: directory });
-  const [file = "", ...others] = exportsIn(directory);
-  return { area, before, rows, directory, file, others };
-}
 
 /** The rows without their ids, which an import may change. */
 function contents(rows: Record<string, object[]>) {
@@ -52,33 +43,16 @@ function contents(rows: Record<string, object[]>) {
   );
 }
 
-const refusal = (job: Promise<unknown>) =>
-  job.then(
-    () => undefined,
-    (error: unknown) => toJobsError(error),
-  );
-
-/** Changes a copy of an export. */
-function altered(file: string, change: (db: Database.Database) => void): string {
-  const copy = join(temporaryDirectory(), "copy.db");
-  copyFileSync(file, copy);
-  const db = new Database(copy);
-  db.pragma("foreign_keys = OFF");
-  change(db);
-  db.close();
-  return copy;
-}
-
 describe("an import", () => {
   it("reports what a dry run would do, and changes nothing", async () => {
-    const { area, file, rows } = await purged(1);
+    const { area, file, rows } = await purgedArea(1);
     const { result } = await runImport(area, file, { dryRun: true });
     expect(result).toMatchObject({ dryRun: true, moved: { runs: 1, tests: rows.tests?.length } });
     expect(movedRows(area)).toEqual(noRows);
   });
 
   it("gives new ids to a run whose ids are in use, and everything of it can be restored", async () => {
-    const { area, rows, file } = await purged(1, { testsPerRun: 3 });
+    const { area, rows, file } = await purgedArea(1, { testsPerRun: 3 });
     // As after a clean-up that removed the guards.
     edit(area, everywhere, (db) => {
       db.exec(
@@ -133,7 +107,7 @@ describe("an import", () => {
   });
 
   it("leaves a run in its file whose target and name are in the area", async () => {
-    const { area, file } = await purged(1);
+    const { area, file } = await purgedArea(1);
     const [run] = readRows(file, "SELECT * FROM runs");
     const names = [...area.keys, "runname"];
     const values = names.map((name) => `'${run?.[name]}'`).join(", ");
@@ -144,22 +118,24 @@ describe("an import", () => {
   });
 
   it("refuses an export of another area unless it is asked for, and one without a target key", async () => {
-    const { file, rows } = await purged(1);
+    const { file, rows } = await purgedArea(1);
     const other = newArea({ ...atRest, runs: 2 });
-    expect(await refusal(runImport(other, file))).toMatchObject({ code: "conflict" });
+    expect(await rejectionOf(runImport(other, file))).toMatchObject({ code: "conflict" });
     const twin = newArea({ ...atRest, runs: 0 });
     await runImport(twin, file, { anyArea: true });
     expect(contents(movedRows(twin))).toEqual(contents(rows));
-    const keyless = altered(file, (db) => {
+    const keyless = alteredExport(file, (db) => {
       db.exec(
         `CREATE TABLE less AS SELECT id, runname, state, event_time FROM runs; DROP TABLE runs; ALTER TABLE less RENAME TO runs`,
       );
     });
-    expect(await refusal(runImport(twin, keyless, { anyArea: true }))).toMatchObject({ code: "conflict" });
+    expect(await rejectionOf(runImport(twin, keyless, { anyArea: true }))).toMatchObject({
+      code: "conflict",
+    });
   });
 
   it("finds the archive's block by its path, where its id means another one by now", async () => {
-    const { area, file } = await purged(10);
+    const { area, file } = await purgedArea(10);
     const path = (database: string) =>
       readColumn(
         database,
@@ -188,56 +164,12 @@ describe("an import", () => {
     expect(movedRows(area)).toEqual(rows);
   });
 
-  it("refuses what is no export, damaged, or holds rows of other runs", async () => {
-    const { area, file } = await purged(1);
-    const bad: [string, string][] = [
-      ["bad-payload", join(temporaryDirectory(), "missing.db")],
-      ["bad-payload", altered(file, (db) => db.exec("DROP TABLE mtjobs_export"))],
-      ["bad-payload", altered(file, (db) => db.exec("UPDATE mtjobs_export SET version = 2"))],
-      [
-        "bad-payload",
-        altered(file, (db) => db.exec("UPDATE tests SET run_id = 99 WHERE id = (SELECT min(id) FROM tests)")),
-      ],
-      ["bad-payload", altered(file, (db) => db.exec("INSERT INTO runs (id, runname) VALUES (77, 'more')"))],
-      [
-        "bad-payload",
-        altered(file, (db) =>
-          db.exec(
-            "DELETE FROM test_steps; INSERT INTO test_steps (test_id, stepname) VALUES (4711, 'loose')",
-          ),
-        ),
-      ],
-      [
-        "bad-payload",
-        altered(file, (db) => db.exec("ALTER TABLE runs RENAME TO r; CREATE VIEW runs AS SELECT * FROM r")),
-      ],
-      ["bad-payload", altered(file, (db) => db.exec("DROP TABLE keys"))],
-    ];
-    const text = join(temporaryDirectory(), "text.db");
-    writeFileSync(text, "no database at all, but long enough to be read as one header of SQLite".repeat(9));
-    bad.push(["bad-payload", text]);
-    const cut = altered(file, () => {});
-    truncateSync(cut, 8 * Math.floor(statSync(cut).size / 16));
-    bad.push(["corrupt", cut]);
-    bad.push(["bad-payload", altered(file, (db) => db.pragma("journal_mode = WAL"))]);
-    const busy = altered(file, () => {});
-    writeFileSync(`${busy}-journal`, "left");
-    bad.push(["bad-payload", busy]);
-    const open2 = altered(file, () => {});
-    chmodSync(open2, 0o666);
-    bad.push(["not-owner", open2]);
-    for (const [code, path] of bad) {
-      expect(await refusal(runImport(area, path)), path).toMatchObject({ code });
-      expect(movedRows(area)).toEqual(noRows);
-    }
-  });
-
   it("refuses values in a column that the area lacks, and takes them once it has it", async () => {
-    const { area, file } = await purged(1);
-    const wider = altered(file, (db) =>
+    const { area, file } = await purgedArea(1);
+    const wider = alteredExport(file, (db) =>
       db.exec("ALTER TABLE tests ADD COLUMN site TEXT; UPDATE tests SET site = 'x'"),
     );
-    expect(await refusal(runImport(area, wider))).toMatchObject({ code: "unknown-schema" });
+    expect(await rejectionOf(runImport(area, wider))).toMatchObject({ code: "unknown-schema" });
     expect(movedRows(area)).toEqual(noRows);
     edit(area, ["area"], (db) => db.exec("ALTER TABLE tests ADD COLUMN site TEXT"));
     await runImport(area, wider);
@@ -245,7 +177,7 @@ describe("an import", () => {
   });
 
   it("brings a run of thousands of tests back, piece by piece", async () => {
-    const { area, before, rows, file } = await purged(1, { testsPerRun: 2500, stepsPerTest: 1 });
+    const { area, before, rows, file } = await purgedArea(1, { testsPerRun: 2500, stepsPerTest: 1 });
     await runImport(area, file);
     expect(movedRows(area)).toEqual(rows);
     await runReduce(area);
@@ -254,15 +186,15 @@ describe("an import", () => {
   });
 
   it("ends if its file is changed meanwhile, and leaves nothing that counts", async () => {
-    const { area, rows, file } = await purged(1, { testsPerRun: 1200, stepsPerTest: 1 });
-    const copy = altered(file, () => {});
+    const { area, rows, file } = await purgedArea(1, { testsPerRun: 1200, stepsPerTest: 1 });
+    const copy = alteredExport(file, () => {});
     const change = (name: string) => {
       if (name !== "import-copied") return;
       const db = new Database(copy);
       db.exec("UPDATE tests SET run_id = 99 WHERE id = (SELECT max(id) FROM tests)");
       db.close();
     };
-    expect(await refusal(runImport(area, copy, {}, { failpoint: change }))).toMatchObject({
+    expect(await rejectionOf(runImport(area, copy, {}, { failpoint: change }))).toMatchObject({
       code: "conflict",
       message: expect.stringContaining("was changed while it was imported"),
     });
@@ -273,7 +205,7 @@ describe("an import", () => {
   });
 
   it("tells the target as the area has it, which may have the keys in another order", async () => {
-    const { file, area } = await purged(1);
+    const { file, area } = await purgedArea(1);
     const other = newArea({ ...atRest, runs: 0 });
     const config = join(other.directory, "megatest.config");
     const [first = "", second = ""] = area.keys;

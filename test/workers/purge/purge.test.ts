@@ -3,7 +3,6 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { toJobsError } from "../../../shared/errors.ts";
 import {
   addOddValues,
   addTestIn,
@@ -18,6 +17,7 @@ import {
   noRows,
   readColumn,
   readRows,
+  rejectionOf,
   temporaryDirectory,
 } from "../../support/area.ts";
 import {
@@ -41,12 +41,6 @@ const completed = (area: SampleArea) => join(area.directory, "completed-runs.db"
 
 /** Runs SQL that returns rows in completed-runs.db, as another program might. */
 const change = (area: SampleArea, sql: string) => readRows(completed(area), sql);
-
-const refusal = (job: Promise<unknown>) =>
-  job.then(
-    () => undefined,
-    (error: unknown) => toJobsError(error),
-  );
 
 describe("a purge", () => {
   it("exports each run to a database of its own, which an import brings back to the last value", async () => {
@@ -121,7 +115,7 @@ describe("a purge", () => {
   it("needs a confirmation to purge without an export, and remembers the run", async () => {
     const area = newArea({ ...atRest, runs: 2 });
     await runReduce(area);
-    expect(await refusal(Promise.resolve().then(() => runPurge(area, { export: false })))).toMatchObject({
+    expect(await rejectionOf(Promise.resolve().then(() => runPurge(area, { export: false })))).toMatchObject({
       code: "unconfirmed",
     });
     expect((await runPurge(area, { export: false, dryRun: true })).result).toMatchObject({
@@ -247,15 +241,15 @@ describe("a purge", () => {
     await runReduce(area);
     const directory = temporaryDirectory();
     const state = movedRows(area);
-    expect(await refusal(runPurge(area, { export: join(directory, "none") }))).toMatchObject({
+    expect(await rejectionOf(runPurge(area, { export: join(directory, "none") }))).toMatchObject({
       code: "bad-payload",
     });
     writeFileSync(join(directory, "file"), "");
-    expect(await refusal(runPurge(area, { export: join(directory, "file") }))).toMatchObject({
+    expect(await rejectionOf(runPurge(area, { export: join(directory, "file") }))).toMatchObject({
       code: "bad-payload",
     });
     chmodSync(directory, 0o777);
-    expect(await refusal(runPurge(area, { export: directory }))).toMatchObject({ code: "not-owner" });
+    expect(await rejectionOf(runPurge(area, { export: directory }))).toMatchObject({ code: "not-owner" });
     chmodSync(directory, 0o755);
     const outside = await runJobProcess("purge", area, ["--runname", "%", "--export", directory], {
       MTJOBS_EXPORTS: area.directory,
@@ -276,7 +270,7 @@ describe("a purge", () => {
     mountSmall(directory, 4);
     chmodSync(directory, 0o755);
     const free = fillBut(directory, 60);
-    expect(await refusal(runPurge(area, { export: directory }))).toMatchObject({ code: "disk-full" });
+    expect(await rejectionOf(runPurge(area, { export: directory }))).toMatchObject({ code: "disk-full" });
     expect([movedRows(area), readdirSync(directory).filter((name) => name.includes("run-"))]).toEqual([
       state,
       [],

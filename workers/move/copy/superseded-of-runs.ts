@@ -16,16 +16,19 @@ interface Version {
 }
 
 /**
- * Returns the ids in `mtjobs_superseded` of the versions that belong to runs of completed-runs.db, by run. A version
- * names its parent in its own values, because its record may have another id now.
+ * Returns the ids in `mtjobs_superseded` of the versions that belong to runs of completed-runs.db, or of an export, by
+ * run. A version names its parent in its own values, because its record may have another id now.
  */
-export async function supersededOfRuns(session: JobSession): Promise<Map<bigint, bigint[]>> {
+export async function supersededOfRuns(
+  session: JobSession,
+  part: "completed" | "export" = "completed",
+): Promise<Map<bigint, bigint[]>> {
   const { db } = session;
   const shapes = new Map(recordShapes.map((shape) => [shape.table as string, shape]));
   const read = () =>
     prepared<[bigint, bigint], Version>(
       db,
-      `SELECT id, table_name AS "table", row_id AS row, columns, row AS "values" FROM completed.mtjobs_superseded
+      `SELECT id, table_name AS "table", row_id AS row, columns, row AS "values" FROM ${part}.mtjobs_superseded
        WHERE id BETWEEN ? AND ?`,
     ).safeIntegers();
   const byRun = new Map<bigint, bigint[]>();
@@ -37,7 +40,7 @@ export async function supersededOfRuns(session: JobSession): Promise<Map<bigint,
     if (known === undefined) byRun.set(run, [version]);
     else known.push(version);
   };
-  for await (const range of session.idRanges("completed.mtjobs_superseded", chunk)) {
+  for await (const range of session.idRanges(`${part}.mtjobs_superseded`, chunk)) {
     for (const version of await session.read(() => read().all(...range))) {
       const shape = shapes.get(version.table);
       const parent = shape === undefined ? undefined : parentOf(version, shape);
@@ -47,7 +50,9 @@ export async function supersededOfRuns(session: JobSession): Promise<Map<bigint,
       if (shape?.table === "tests" && version.row !== null) runOfLostTest.set(version.row, parent);
     }
   }
-  const known = await session.read(() => runsOfTests(session, new Set(ofTests.map(([, test]) => test))));
+  const known = await session.read(() =>
+    runsOfTests(session, part, new Set(ofTests.map(([, test]) => test))),
+  );
   for (const [version, test] of ofTests) {
     const run = known.get(test) ?? runOfLostTest.get(test);
     if (run !== undefined) add(run, version);
@@ -57,10 +62,22 @@ export async function supersededOfRuns(session: JobSession): Promise<Map<bigint,
 
 /** Returns the id of the run, or of the test, that a version belongs to. */
 function parentOf({ row, columns, values }: Version, { parent }: RecordShape): bigint | undefined {
+  const names = namesOf(columns);
+  if (names === undefined) return undefined;
   if (parent === null) return row ?? undefined;
-  const at = (JSON.parse(columns) as string[]).indexOf(parent);
+  const at = names.indexOf(parent);
   const literal = (at < 0 ? undefined : splitLiterals(values)[at]) ?? "";
   return isIdText(literal) ? BigInt(literal) : undefined;
+}
+
+/** Returns the names that a version's `columns` lists; undefined if it is damaged. */
+function namesOf(columns: string): unknown[] | undefined {
+  try {
+    const names: unknown = JSON.parse(columns);
+    return Array.isArray(names) ? names : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** Splits SQL literals that commas separate. */
@@ -80,10 +97,10 @@ export function splitLiterals(literals: string): string[] {
   return found;
 }
 
-function runsOfTests({ db }: JobSession, tests: ReadonlySet<bigint>): Map<bigint, bigint> {
+function runsOfTests({ db }: JobSession, part: string, tests: ReadonlySet<bigint>): Map<bigint, bigint> {
   const rows = prepared<[string], [bigint, bigint]>(
     db,
-    `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN completed.tests AS t ON t.id = j.value
+    `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN ${part}.tests AS t ON t.id = j.value
      WHERE typeof(t.run_id) = 'integer'`,
   )
     .safeIntegers()
