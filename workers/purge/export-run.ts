@@ -14,33 +14,44 @@ const longestPart = 90;
 /** Characters of the area's id in a name. */
 const areaIdLength = 8;
 
+/** An export that was compared with its run. */
+export interface ComparedExport {
+  path: string;
+  /** As `versionOfFile` was before the comparison. */
+  version: string;
+}
+
 /**
  * Exports a run into a directory, and reads the export back. One of the same content that is there already, as of a
  * job that died, is used; another file is never replaced.
  *
- * @returns the export's path
  * @throws JobsError `corrupt` if the export reads back differently; `disk-full`, `io`
  */
-export async function exportRun(session: JobSession, run: Exported, directory: string): Promise<string> {
+export async function exportRun(
+  session: JobSession,
+  run: Exported,
+  directory: string,
+): Promise<ComparedExport> {
   const name = exportName(run);
   const unfinished = join(directory, `.${name}.part`);
-  let isWritten = false;
+  let written: string | undefined;
   try {
     for (let count = 1; ; count++) {
       const path = join(directory, `${name}${count === 1 ? "" : `-${count}`}.db`);
-      if (lstatSync(path, { throwIfNoEntry: false }) !== undefined) {
-        if (await isSameExport(session, run, path)) return path;
+      const version = versionOfFile(path);
+      if (version !== undefined) {
+        if (await isSameExport(session, run, path)) return { path, version };
         continue;
       }
-      if (!isWritten) {
+      if (written === undefined) {
         await writeExport(session, run, unfinished);
+        written = versionOfFile(unfinished) ?? "";
         await assertReadsBack(session, run, unfinished);
         session.context.failpoint("export-written");
-        isWritten = true;
       }
       if (!linkNew(unfinished, path)) continue;
       syncDirectory(directory);
-      return path;
+      return { path, version: written };
     }
   } finally {
     discard(unfinished);
@@ -92,10 +103,10 @@ function isOfOtherFile(error: unknown): boolean {
   return /^(SQLITE_(NOTADB|CORRUPT|ERROR|CANTOPEN|READONLY)|EACCES$)/.test(systemCode(error));
 }
 
-/** Returns what changes if a file is removed, replaced or written to. */
-export function versionOfFile(path: string): string {
+/** Returns what changes if a file is replaced or written to, not if it gets another name; undefined if there is none. */
+export function versionOfFile(path: string): string | undefined {
   const stat = lstatSync(path, { bigint: true, throwIfNoEntry: false });
-  return stat === undefined ? "none" : [stat.dev, stat.ino, stat.size, stat.mtimeNs].join();
+  return stat === undefined ? undefined : [stat.dev, stat.ino, stat.size, stat.mtimeNs].join();
 }
 
 /** Gives a file a second name; false if that is taken. */

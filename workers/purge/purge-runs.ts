@@ -105,12 +105,10 @@ async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purg
   const { id, target, runname } = candidate;
   const version = await session.read(() => versionOfCompleted(session));
   const exported = { id, target, runname, areaId, superseded: superseded.get(id) ?? [] };
-  const exportFile = directory === undefined ? undefined : await exportRun(session, exported, directory);
-  const fileVersion = () => (exportFile === undefined ? "" : versionOfFile(exportFile));
-  const exportVersion = fileVersion();
-  if (exportFile !== undefined) session.context.failpoint("exported");
+  const file = directory === undefined ? undefined : await exportRun(session, exported, directory);
+  if (file !== undefined) session.context.failpoint("exported");
   const rows = await session.read(() => runRows(session, [id]));
-  const run = { id, target, runname, exportFile };
+  const run = { id, target, runname, exportFile: file?.path };
   const facts = await session.read(() => ({
     activeAt: lastActivity(session, candidate),
     directories: runDirectories(session.db, "completed", run),
@@ -119,7 +117,8 @@ async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purg
   if (isBackNow) return undefined;
   const committed = await session.commit("completed", () => {
     // Under the write lock: what was compared is what will be deleted.
-    if (versionOfCompleted(session) !== version || fileVersion() !== exportVersion) return false;
+    if (versionOfCompleted(session) !== version) return false;
+    if (file !== undefined && versionOfFile(file.path) !== file.version) return false;
     recordPurged(session, { run, rows }, facts);
     return true;
   });

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -62,18 +62,20 @@ describe("an export", () => {
   });
 
   it.each([
-    ["removed", (file: string) => rmSync(file)],
-    ["changed", (file: string) => alter(file, "DELETE FROM test_steps")],
-  ])("that is %s before its run is purged is written again", async (_, spoil) => {
+    ["removed", "exported", (file: string) => rmSync(file)],
+    ["changed", "exported", (file: string) => alter(file, "DELETE FROM test_steps")],
+    ["changed", "export-written", (file: string) => alter(file, "DELETE FROM test_steps")],
+  ])("that is %s (%s) before its run is purged is written again", async (_, point, spoil) => {
     const area = newArea({ ...atRest, runs: 1 });
     await runReduce(area);
     const rows = movedRows(area);
     const directory = temporaryDirectory();
     let done = false;
     const failpoint = (name: string) => {
-      if (name !== "exported" || done) return;
+      if (name !== point || done) return;
       done = true;
-      spoil(exportsIn(directory)[0] ?? "");
+      const [file = ""] = readdirSync(directory).filter((entry) => /\.(db|part)$/.test(entry));
+      spoil(join(directory, file));
     };
     const { result } = await runPurge(area, { export: directory }, { failpoint });
     await runImport(area, result.runs[0]?.exportFile ?? "");
