@@ -4,7 +4,7 @@ import { BoundedList, beginningOf } from "../../browse/bounded.ts";
 import type { FoundAreas } from "../../contract/area.ts";
 import type { FleetStatus, QueueStatus } from "../../contract/fleet.ts";
 import { type Totals, type Trouble, totalsSchema } from "../../contract/totals.ts";
-import { type JobHours, jobHours } from "../../fleet/job-hours.ts";
+import { EndedJobs, type JobHours } from "../../fleet/ended-jobs.ts";
 import { fleetStatus } from "../../fleet/status.ts";
 import type { MeasuredArea } from "../area-pool/area-pool.ts";
 import { problems } from "./jobs.ts";
@@ -20,6 +20,7 @@ const mostHosts = 100;
 export const totalsRoute =
   (context: ServerContext): FastifyPluginAsyncZod =>
   async (app) => {
+    const ended = new EndedJobs(context.session);
     let last: { at: number; totals: Promise<Totals> } | undefined;
     app.get(
       "/totals",
@@ -34,13 +35,13 @@ export const totalsRoute =
       },
       async () => {
         if (last === undefined || performance.now() - last.at > freshFor)
-          last = { at: performance.now(), totals: readTotals(context) };
+          last = { at: performance.now(), totals: readTotals(context, ended) };
         return await last.totals;
       },
     );
   };
 
-async function readTotals({ session, ask, areaPool }: ServerContext): Promise<Totals> {
+async function readTotals({ session, ask, areaPool }: ServerContext, ended: EndedJobs): Promise<Totals> {
   const wrong: Trouble[] = [];
   const orNull = async <T>(kind: Trouble["kind"], read: Promise<T>): Promise<T | null> => {
     try {
@@ -53,7 +54,7 @@ async function readTotals({ session, ask, areaPool }: ServerContext): Promise<To
   const [farm, files] = await Promise.all([
     orNull(
       "redis",
-      ask(() => Promise.all([fleetStatus(session), jobHours(session)])),
+      ask(() => Promise.all([fleetStatus(session), ended.perHour()])),
     ),
     orNull("files", Promise.all([areaPool.areas(), areaPool.measures()])),
   ]);
