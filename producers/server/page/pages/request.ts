@@ -1,8 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import { verbOf } from "../../../../shared/job-verbs.ts";
 import type { DrainResult, Schedule } from "../../../contract/schedule.ts";
 import { ask, Refusal } from "../data/api.ts";
-import { number, runs, shown } from "../data/format.ts";
+import { shown } from "../data/format.ts";
 import {
   commandLine,
   fieldsOf,
@@ -14,10 +13,10 @@ import {
 import { type PageView, query, setQuery } from "../data/router.ts";
 import { changed, may, state } from "../data/state.ts";
 import { Attempt } from "../widgets/attempt.ts";
+import { outcomeOf, startForReal } from "../widgets/attempt-outcome.ts";
 import { copyable } from "../widgets/copyable.ts";
-import { textIn } from "../widgets/fields.ts";
-import { areaLink, hostLink, jobLink } from "../widgets/links.ts";
-import { progressOf } from "../widgets/progress.ts";
+import { requestInput, textIn } from "../widgets/fields.ts";
+import { type Answer, answerText } from "./request-answer.ts";
 
 const kinds = Object.keys(fieldsOf) as RequestKind[];
 
@@ -30,9 +29,6 @@ const repeatFields: readonly RequestField[] = [
   { name: "name", label: "Name of the schedule", kind: "text", example: "nightly" },
 ];
 
-/** Listed runs of a result; the job's page has all. */
-const listed = 50;
-
 const about: Record<RequestKind, string> = {
   reduce: "Move finished runs to completed-runs.db.",
   restore: "Move runs back from completed-runs.db.",
@@ -41,9 +37,6 @@ const about: Record<RequestKind, string> = {
   migrate: "Make another host the homehost of the area.",
   drain: "Migrate every area away from a host, and give it no new one.",
 };
-
-/** What the server answered to a schedule or a drain. */
-type Answer = { schedule: Schedule } | { drain: DrainResult };
 
 /** Requests a job of any kind: first as a dry run, then for real. What is typed stands in the address. */
 export class RequestPage implements PageView {
@@ -85,7 +78,7 @@ export class RequestPage implements PageView {
         <div class="actions">${this.#buttons(kind)}</div>
         <p class="quiet">The same on the command line:</p>
         ${copyable(this.#line(kind), "Copy the command")}
-        <div role="status" class="outcome">${this.#outcome(kind)}</div>
+        <div role="status" class="outcome">${this.#outcome()}</div>
       </form>`;
   }
 
@@ -132,12 +125,12 @@ export class RequestPage implements PageView {
 
   #areaField(): TemplateResult {
     const suggestions = state.areas?.map(({ area }) => area) ?? [];
-    return this.#textField({ name: "area", label: "Area", kind: "text", isRequired: true }, suggestions);
+    return this.#field({ name: "area", label: "Area", kind: "text", isRequired: true }, suggestions);
   }
 
   #hostField(): TemplateResult {
     const suggestions = state.fleet?.hosts.map(({ host }) => host) ?? [];
-    return this.#textField({ name: "host", label: "Host", kind: "text", isRequired: true }, suggestions);
+    return this.#field({ name: "host", label: "Host", kind: "text", isRequired: true }, suggestions);
   }
 
   #fields(kind: RequestKind, isMore: boolean): TemplateResult[] {
@@ -146,59 +139,14 @@ export class RequestPage implements PageView {
       .map((field) => this.#field(field));
   }
 
-  #field(field: RequestField): TemplateResult {
-    const { name, label, kind, choices = [] } = field;
-    const value = this.#given[name] ?? "";
-    if (kind === "check")
-      return html`<label><input
-          type="checkbox"
-          name=${name}
-          .checked=${value !== ""}
-          @change=${(event: Event) => this.#type(name, (event.target as HTMLInputElement).checked ? "yes" : "")}
-        />${label}</label>${this.#problemOf(name)}`;
-    if (kind === "choice")
-      return html`<label>${label}
-        <select name=${name} @change=${(event: Event) => this.#type(name, textIn(event))}>
-          <option value="" .selected=${value === ""}>${choices[0]} (default)</option>
-          ${choices.slice(1).map((each) => html`<option .selected=${each === value}>${each}</option>`)}
-        </select>
-        ${this.#problemOf(name)}
-      </label>`;
-    return this.#textField(field);
-  }
-
-  #textField(
-    { name, label, kind, example, isRequired }: RequestField,
-    suggestions: readonly string[] = [],
-  ): TemplateResult {
-    const problem = this.#problem(name);
-    return html`<label>${label}
-      <input
-        name=${name}
-        list=${suggestions.length > 0 ? `known-${name}` : nothing}
-        placeholder=${example ?? ""}
-        inputmode=${kind === "number" ? "numeric" : nothing}
-        autocomplete="off"
-        ?required=${isRequired === true}
-        aria-invalid=${problem === undefined ? nothing : "true"}
-        aria-describedby=${problem === undefined ? nothing : `problem-${name}`}
-        .value=${this.#given[name] ?? ""}
-        @input=${(event: Event) => this.#type(name, textIn(event))}
-      />
-      ${
-        suggestions.length > 0
-          ? html`<datalist id="known-${name}">${suggestions.map((each) => html`<option value=${each}></option>`)}</datalist>`
-          : nothing
-      }
-      ${this.#problemOf(name)}
-    </label>`;
-  }
-
-  #problemOf(name: string): TemplateResult | typeof nothing {
-    const problem = this.#problem(name);
-    return problem === undefined
-      ? nothing
-      : html`<small class="bad path" id="problem-${name}">${shown(problem)}</small>`;
+  #field(field: RequestField, suggestions: readonly string[] = []): TemplateResult {
+    const { name } = field;
+    return requestInput(field, {
+      value: this.#given[name] ?? "",
+      problem: this.#problem(name),
+      suggestions,
+      type: (value) => this.#type(name, value),
+    });
   }
 
   get #problems(): readonly string[] {
@@ -226,7 +174,7 @@ export class RequestPage implements PageView {
   #repeat(): TemplateResult {
     return html`<details ?open=${this.#isRepeated}>
       <summary>Repeat it</summary>
-      <div class="choose">${repeatFields.map((field) => this.#textField(field))}</div>
+      <div class="choose">${repeatFields.map((field) => this.#field(field))}</div>
     </details>`;
   }
 
@@ -252,20 +200,12 @@ export class RequestPage implements PageView {
 
   /** Offers the real job only after a dry run of the same request. */
   #earnest(kind: RequestKind): TemplateResult | typeof nothing {
-    const button = (text: string, act: () => void) =>
-      html`<button type="button" class="secondary" @click=${act}>${text}</button>`;
-    if (kind === "drain") {
-      const isTried = this.#answer !== undefined && "drain" in this.#answer && this.#answer.drain.dryRun;
-      return isTried ? button(`Drain ${shown(this.#subject)} now`, () => void this.#drain(false)) : nothing;
-    }
-    const { dryRun, job, request } = this.#attempt ?? {};
-    if (dryRun !== true || job?.state !== "completed" || request === undefined) return nothing;
-    const count = job.result?.moved?.runs;
-    if (count === 0) return nothing;
-    const what = count === undefined ? "" : ` ${runs(count)}`;
-    const { todo } = verbOf(kind);
-    const verb = kind === "migrate" ? "migrate" : todo;
-    return button(`${verb.charAt(0).toUpperCase()}${verb.slice(1)}${what} now`, () => this.#start(false));
+    if (kind !== "drain") return startForReal(this.#attempt, () => this.#start(false));
+    const isTried = this.#answer !== undefined && "drain" in this.#answer && this.#answer.drain.dryRun;
+    if (!isTried) return nothing;
+    return html`<button type="button" class="secondary" @click=${() => void this.#drain(false)}>
+      Drain ${shown(this.#subject)} now
+    </button>`;
   }
 
   #submit(event: SubmitEvent): void {
@@ -318,72 +258,7 @@ export class RequestPage implements PageView {
     changed();
   }
 
-  #outcome(kind: RequestKind): TemplateResult | typeof nothing {
-    if (this.#answer !== undefined)
-      return "schedule" in this.#answer ? added(this.#answer.schedule) : drained(this.#answer.drain);
-    const { job, dryRun = false, trouble } = this.#attempt ?? {};
-    if (this.#attempt === undefined || trouble !== undefined) return nothing;
-    if (job === undefined) return html`<p>requesting</p>`;
-    if (job.error !== undefined) {
-      const { message, hint } = job.error;
-      return html`<p class="bad path">
-        ${job.state}: ${shown(message)}${hint === undefined ? "" : `: ${shown(hint)}`}. ${jobLink(job.jobId, job.host, "Show the job")}
-      </p>`;
-    }
-    if (job.state === "active") return progressOf(job);
-    if (job.state !== "completed" || job.result === undefined)
-      return html`<p>${jobLink(job.jobId, job.host)} is ${job.state} at ${hostLink(job.host)}.</p>`;
-    return html`<p class=${dryRun ? "" : "good"}>
-        ${doneText(kind, dryRun, job.result)} ${jobLink(job.jobId, job.host, "Show the job")}
-      </p>
-      ${runList(job.result)}
-      ${(job.result.warnings ?? []).map((warning) => html`<p class="path">${shown(warning)}</p>`)}`;
+  #outcome(): TemplateResult | typeof nothing {
+    return this.#answer === undefined ? outcomeOf(this.#attempt) : answerText(this.#answer);
   }
-}
-
-type Result = NonNullable<Attempt["job"]>["result"];
-
-function doneText(kind: RequestKind, dryRun: boolean, result: NonNullable<Result>): string {
-  // A migration's result has other members.
-  if (result.moved === undefined) return dryRun ? "It could move now." : "Done.";
-  const { did } = verbOf(kind);
-  const stay = Object.entries(result.skippedCounts).map(([reason, count]) => `${number(count)} ${reason}`);
-  const rest = stay.length === 0 ? "" : `; not ${did}: ${stay.join(", ")}`;
-  return `${runs(result.moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${rest}.`;
-}
-
-function runList(result: NonNullable<Result>): TemplateResult | typeof nothing {
-  const all = result.runs ?? [];
-  if (all.length === 0) return nothing;
-  const rest = (result.moved.runs ?? 0) - Math.min(all.length, listed);
-  return html`<details>
-    <summary>The runs</summary>
-    <ul class="path">
-      ${all.slice(0, listed).map(({ id, target, runname }) => html`<li>${shown(`${target}/${runname}`)} <span class="quiet">run ${id}</span></li>`)}
-    </ul>
-    ${rest > 0 ? html`<p class="quiet">and ${number(rest)} more</p>` : nothing}
-  </details>`;
-}
-
-function added({ name, next, host, area }: Schedule): TemplateResult {
-  return html`<p class="good path">
-    The schedule <a href="schedules">${shown(name)}</a> of ${areaLink(area)} is in the queue of ${hostLink(host)}${
-      next === null ? "" : `; it is next due at ${next}`
-    }.
-  </p>`;
-}
-
-function drained({ dryRun, enqueued, stayed, warnings, host }: DrainResult): TemplateResult {
-  return html`<p class=${dryRun ? "" : "good"}>
-      ${
-        dryRun
-          ? `${number(enqueued.length)} areas would be asked to leave ${shown(host)}: the dry runs of their migrations say whether they can.`
-          : `${shown(host)} takes no new areas. Its areas are being migrated:`
-      }
-    </p>
-    <ul>
-      ${enqueued.map(({ area, to, jobId }) => html`<li class="path">${areaLink(area)} to ${hostLink(to)}: ${jobLink(jobId, to)}</li>`)}
-      ${stayed.map(({ area, message }) => html`<li class="bad path">${areaLink(area)} stays: ${shown(message)}</li>`)}
-    </ul>
-    ${warnings.map((warning) => html`<p class="path">${shown(warning)}</p>`)}`;
 }

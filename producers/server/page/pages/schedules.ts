@@ -12,6 +12,7 @@ import { go, type PageView } from "../data/router.ts";
 import { changed, may, state } from "../data/state.ts";
 import { lastJob } from "../widgets/area-row.ts";
 import { failingList } from "../widgets/automatic.ts";
+import { cardTable } from "../widgets/card-table.ts";
 import { confirmed } from "../widgets/confirm.ts";
 import { areaLink, hostLink, jobAddress, jobLink, when } from "../widgets/links.ts";
 
@@ -80,18 +81,12 @@ export class SchedulesPage implements PageView {
   #table(label: string, rows: Row[] | undefined, none: TemplateResult): TemplateResult {
     if (rows?.length === 0) return html`<p class="quiet">${none}</p>`;
     const titles = ["Name", "Area", "Host", "What and how often", "Next", "Last turn", "Actions"];
-    return html`<div class="wide" aria-busy=${rows === undefined}>
-      <table class="cards" aria-label=${label}>
-        <thead>
-          <tr>
-            ${titles.map((title) => html`<th scope="col">${title}</th>`)}
-          </tr>
-        </thead>
-        <tbody>
-          ${rows?.map((row) => this.#row(row))}
-        </tbody>
-      </table>
-    </div>`;
+    return cardTable(
+      label,
+      titles,
+      rows?.map((row) => this.#row(row)),
+      { isBusy: rows === undefined },
+    );
   }
 
   #row(row: Row): TemplateResult {

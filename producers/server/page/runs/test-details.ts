@@ -4,6 +4,7 @@ import type { BrowsedData, BrowsedStep, TestDetail } from "../../../contract/run
 import { ask } from "../data/api.ts";
 import { shown } from "../data/format.ts";
 import { changed, may } from "../data/state.ts";
+import { cardTable } from "../widgets/card-table.ts";
 import { begun, sqlLink } from "../widgets/links.ts";
 import { runState, stepState } from "./state-text.ts";
 
@@ -95,18 +96,7 @@ const measures = new Set(["Value", "Expected", "Tolerance"]);
 
 function table(label: string, titles: readonly string[], rows: readonly TemplateResult[]): TemplateResult {
   if (rows.length === 0) return html`<p class="quiet">none</p>`;
-  return html`<div class="wide">
-    <table class="cards" aria-label=${label}>
-      <thead>
-        <tr>
-          ${titles.map((title) => html`<th scope="col" class=${measures.has(title) ? "measure" : ""}>${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${rows}
-      </tbody>
-    </table>
-  </div>`;
+  return cardTable(label, titles, rows, { measures });
 }
 
 const text = (label: string, value: string | null) =>

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import { policyText } from "../../../../shared/area/config/policy-name.ts";
 import type { AutomaticStatus } from "../../../contract/fleet.ts";
 import { shown } from "../data/format.ts";
+import { cardTable } from "./card-table.ts";
 import { areaLink, hostLink, jobLink, when } from "./links.ts";
 
 /** `schedule nightly: its last job failed …` */
@@ -22,18 +23,8 @@ function scheduleRow({ name, area, host, next, ok, last }: AutomaticStatus): Tem
 }
 
 export function schedulesTable(schedules: readonly AutomaticStatus[]): TemplateResult {
-  return html`<div class="wide">
-    <table class="cards">
-      <thead>
-        <tr>
-          ${["Schedule", "Area", "Host", "Next", "Last job"].map((title) => html`<th scope="col">${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${schedules.map(scheduleRow)}
-      </tbody>
-    </table>
-  </div>`;
+  const titles = ["Schedule", "Area", "Host", "Next", "Last job"];
+  return cardTable("Schedules", titles, schedules.map(scheduleRow));
 }
 
 /** Lists schedules, and lines of `[reduce-records]`, whose last job failed; nothing if there are none. */

@@ -1,11 +1,9 @@
 import { html, nothing, type TemplateResult } from "lit-html";
-import { verbOf } from "../../../../shared/job-verbs.ts";
 import type { RunId } from "../../../../shared/sqlite/run-id.ts";
 import { runs, shown } from "../data/format.ts";
 import { changed } from "../data/state.ts";
 import { Attempt } from "./attempt.ts";
-import { jobLink } from "./links.ts";
-import { progressOf } from "./progress.ts";
+import { outcomeOf, startForReal } from "./attempt-outcome.ts";
 
 /** Runs that a form is about, instead of those that a user describes. */
 interface ChosenRuns {
@@ -74,38 +72,15 @@ export class JobForm {
     return this.#attempt?.isBusy === true;
   }
 
-  /** Shows the button for the real job only after a dry run with the same input. */
+  /** For the same input only: what is typed ends the attempt. */
   #earnest(): TemplateResult | typeof nothing {
-    const { request, dryRun, job } = this.#attempt ?? {};
-    const moved = job?.result?.moved.runs ?? 0;
-    if (request === undefined || dryRun !== true || moved === 0) return nothing;
-    return html`<button type="button" class="secondary" @click=${() => this.#start(request, false)}>
-      ${request.job === "restore" ? "Restore" : "Reduce"} ${runs(moved)} now
-    </button>`;
+    const attempt = this.#attempt;
+    return startForReal(attempt, () => attempt && this.#start(attempt.request, false));
   }
 
-  #outcome(): TemplateResult | string | typeof nothing {
-    if (this.#attempt === undefined) return nothing;
-    const { request, dryRun, job, trouble } = this.#attempt;
-    if (trouble !== undefined) return html`<p class="bad">${trouble}</p>`;
-    if (job === undefined) return "requesting";
-    if (job.error !== undefined) {
-      const { message, hint } = job.error;
-      return html`<p class="bad">${job.state}: ${shown(message)}${hint === undefined ? "" : `: ${shown(hint)}`}</p>`;
-    }
-    if (job.result === undefined) {
-      if (job.state === "active") return progressOf(job);
-      return html`${jobLink(job.jobId, job.host)} is ${job.state} at ${shown(job.host)}`;
-    }
-    const { moved, skippedCounts, warnings } = job.result;
-    const skipped = Object.entries(skippedCounts).map(([reason, count]) => `${count} ${reason}`);
-    const done = verbOf(request.job).did;
-    const stay = skipped.length === 0 ? "" : `; not ${done}: ${skipped.join(", ")}`;
-    return html`<p class=${dryRun ? "" : "good"}>
-        ${runs(moved.runs ?? 0)} ${dryRun ? `would be ${done}` : done}${stay}.
-        ${jobLink(job.jobId, job.host, "Show the job")}
-      </p>
-      ${warnings.map((warning) => html`<p>${shown(warning)}</p>`)}`;
+  #outcome(): TemplateResult | typeof nothing {
+    const { trouble } = this.#attempt ?? {};
+    return trouble === undefined ? outcomeOf(this.#attempt) : html`<p class="bad path">${shown(trouble)}</p>`;
   }
 
   /** The form's input has changed since the attempt. */

@@ -4,6 +4,7 @@ import { verbOf } from "../../../../shared/job-verbs.ts";
 import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import type { JobSummary } from "../../../contract/job.ts";
 import { runs, shown } from "../data/format.ts";
+import { cardTable } from "./card-table.ts";
 import { areaLink, hostLink, jobLink, when } from "./links.ts";
 import { progressText } from "./progress.ts";
 
@@ -65,20 +66,10 @@ export function jobTable(
 ): TemplateResult {
   if (jobs?.length === 0) return html`<p class="quiet">none</p>`;
   const titles = columns.filter((title) => withHost || title !== "Host");
-  return html`<div class="wide" aria-busy=${jobs === undefined}>
-    <table class="cards" aria-label=${label}>
-      <thead>
-        <tr>
-          ${titles.map((title) => html`<th scope="col">${title}</th>`)}
-        </tr>
-      </thead>
-      <tbody>
-        ${repeat(
-          jobs ?? [],
-          ({ host, jobId }) => `${host} ${jobId}`,
-          (job) => row(job, withHost),
-        )}
-      </tbody>
-    </table>
-  </div>`;
+  const rows = repeat(
+    jobs ?? [],
+    ({ host, jobId }) => `${host} ${jobId}`,
+    (job) => row(job, withHost),
+  );
+  return cardTable(label, titles, rows, { isBusy: jobs === undefined });
 }

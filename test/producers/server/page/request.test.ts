@@ -76,7 +76,7 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     await page.reload();
     expect(await form.getByLabel("Run name").inputValue()).toBe("w%");
     await form.getByRole("button", { name: "Try it" }).click();
-    await form.getByRole("button", { name: "Move 6 runs now" }).click();
+    await form.getByRole("button", { name: "Reduce 6 runs now" }).click();
     await form.getByText("6 runs moved.").waitFor();
 
     await form.locator("select[name=job]").selectOption("purge");
