@@ -14,15 +14,17 @@ const day = 24 * 3_600_000;
 describe.skipIf(!testsAllPages)("the page of an area (needs Chromium)", { timeout: 150_000 }, () => {
   const served = withServerStage();
   const browser = withBrowser();
+  /** Its path is wider than a phone. */
+  const once = "once-in-a-directory-of-a-long-name";
   const pathOf = (name: string) => join(served.stage.root, name);
   const addressOf = (name: string) =>
     `${served.server.url}/areas/by-path?${new URLSearchParams({ path: pathOf(name) })}`;
 
   beforeAll(() => {
     const options = { cacheRoot: "/nowhere", user: "ann", withCache: false, unsynced: false };
-    for (const name of ["new", "once", "often"])
+    for (const name of ["new", once, "often"])
       buildArea({ directory: pathOf(name), host: "hosta", runs: 40, testsPerRun: 5, ...options });
-    appendHistory(openArea(pathOf("once")), reduce(Date.now() - 3 * day, "reduce-once"));
+    appendHistory(openArea(pathOf(once)), reduce(Date.now() - 3 * day, "reduce-once"));
     for (let week = 10; week > 0; week--)
       appendHistory(openArea(pathOf("often")), reduce(Date.now() - week * 7 * day, `reduce-${week}`));
     appendHistory(openArea(pathOf("often")), {
@@ -80,7 +82,7 @@ describe.skipIf(!testsAllPages)("the page of an area (needs Chromium)", { timeou
   it("keeps a day around a single moment, and draws an area that has had no job", async () => {
     for (const [name, count] of [
       ["new", 0],
-      ["once", 1],
+      [once, 1],
     ] as const) {
       const { page, offences } = await browser.open(addressOf(name), wide);
       await ready(page);
@@ -120,7 +122,7 @@ describe.skipIf(!testsAllPages)("the page of an area (needs Chromium)", { timeou
   });
 
   it("moves nothing as data arrives, and is legible on a phone in the dark with nothing that axe-core finds wrong", async () => {
-    const { page, offences } = await browser.open(addressOf("once"), { ...phone, colorScheme: "dark" });
+    const { page, offences } = await browser.open(addressOf(once), { ...phone, colorScheme: "dark" });
     await page.addInitScript(recordShifts);
     await page.reload();
     await ready(page);
