@@ -53,7 +53,11 @@ export function resultText(result: MoveResult): string {
     `${result.jobId}: ${job === "repair" ? "searched for leftovers of dead jobs in" : didText(result)} ${place}`,
   ];
   if (moved.runs > 0)
-    paragraphs.push(movedText(result), dryRun || !["reduce", "repair"].includes(job) ? runsText(result) : "");
+    paragraphs.push(
+      movedText(result),
+      estimateText(result),
+      dryRun || !["reduce", "repair"].includes(job) ? runsText(result) : "",
+    );
   paragraphs.push(skippedText(result), dryRun ? "" : bytesLines(result));
   if (result.timeUp !== undefined) {
     const { by, left } = result.timeUp;
@@ -81,6 +85,13 @@ function keptText({ superseded, unsynced = 0 }: MoveResult): string {
 function movedText({ moved }: MoveResult): string {
   const rows = (["runs", ...recordTables] as const).map((table) => [table, countText(moved[table])]);
   return textTable(rows, { right: [1], indent: "  " });
+}
+
+/** `about 1.2 MiB of megatest.db`; the file itself shrinks when it is compacted. */
+function estimateText({ job, estimatedBytes }: MoveResult): string {
+  if (estimatedBytes === undefined) return "";
+  const file = job === "reduce" ? "megatest.db" : "completed-runs.db";
+  return `about ${bytesText(estimatedBytes)} of ${file}`;
 }
 
 /** Lists runs by name, those restored under another id or name first, so that their owners notice. */

@@ -86,6 +86,8 @@ export const moveResultSchema = openObject({
   bytes: z.record(z.string(), openObject({ before: z.number(), after: z.number() })),
   /** Sentences for the operator, at most `listLimit`. */
   warnings: z.array(z.string()),
+  /** Of a dry run, except of an import: what the runs take of the database that they would leave, by their share of its tests. */
+  estimatedBytes: z.number().optional(),
   elapsedMs: z.number(),
 }).meta({ id: "MoveResult" });
 export type MoveResult = z.infer<typeof moveResultSchema>;

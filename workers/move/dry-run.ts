@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { readAreaId } from "../../shared/area/area-id.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/contract/payload.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb } from "../area-db/completed-db.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
@@ -60,6 +61,24 @@ export async function countRuns(session: JobSession, runs: readonly Run[]): Prom
   }
 }
 
+/** Tests counted in one statement, which delays Megatest's commits. */
+const testsPerRead = 20_000;
+
+/** Estimates what the counted runs take of the database that they would leave: its used pages by their share of its tests. */
+async function estimateBytes(session: JobSession, part: "area" | "completed"): Promise<number> {
+  const { db, tally } = session;
+  const sql = `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN ? AND ?`;
+  const count = prepared<[bigint, bigint], number>(db, sql).pluck();
+  let tests = 0;
+  for await (const range of session.idRanges(`${part}.tests`, testsPerRead))
+    tests += await session.read(() => count.get(...range) ?? 0);
+  const pragma = (name: string) => Number(db.pragma(`${part}.${name}`, { simple: true }));
+  const usedPages = await session.read(() => pragma("page_count") - pragma("freelist_count"));
+  // Of tests that are in the cache alone, megatest.db has none yet.
+  const share = Math.min(1, tally.moved.tests / Math.max(tests, 1));
+  return Math.round(usedPages * pragma("page_size") * share);
+}
+
 /** Runs `count` read-only. Uses an empty completed-runs.db in a temporary directory if the area has none. */
 export async function rehearse(
   opened: OpenedArea,
@@ -89,10 +108,14 @@ export async function rehearse(
       );
       for (const part of session.sources) await indexChildren(session, part);
       await count(session);
+      const estimate =
+        job === "import"
+          ? {}
+          : { estimatedBytes: await estimateBytes(session, job === "reduce" ? "area" : "completed") };
       const { counts } = session;
       const areaId = readAreaId(area);
       const before = fileSizes(files);
-      return describeResult({
+      const result = describeResult({
         session: { context, area, files, tally, counts },
         payload,
         job,
@@ -100,6 +123,7 @@ export async function rehearse(
         before,
         started,
       });
+      return { ...result, ...estimate };
     } finally {
       db.close();
     }

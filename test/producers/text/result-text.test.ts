@@ -69,6 +69,10 @@ describe("a result as text", () => {
     expect(text).toContain("would move 2 runs");
     expect(text).toContain("runs:\n  #7  ubuntu/nfs/w01.7\n  … and 1 more");
     expect(text).not.toContain("12.3 MB");
+    const estimated = resultText({ ...result, dryRun: true, estimatedBytes: 4_500_000 });
+    expect(estimated).toContain("\n\nabout 4.5 MB of megatest.db\n\nruns:\n");
+    const restored = resultText({ ...result, job: "restore", dryRun: true, estimatedBytes: 4_500_000 });
+    expect(restored).toContain("about 4.5 MB of completed-runs.db");
   });
 
   it("lets no control character of a run's name reach the terminal", () => {

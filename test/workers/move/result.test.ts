@@ -129,6 +129,24 @@ describe("the result of a reduce", () => {
     expect(Object.values(result.skippedCounts).reduce((sum, count) => sum + count, 0)).toBe(1_004);
   });
 
+  it("of a dry run tells about how many bytes the runs take: by their share of the tests", async () => {
+    const area = newArea({ runs: 12, inFlight: 0, unsynced: false });
+    const [pages = 0n, free = 0n, size = 0n] = ["page_count", "freelist_count", "page_size"].map((name) =>
+      BigInt(Number(readColumn(area.megatestDb, `SELECT * FROM pragma_${name}`)[0])),
+    );
+    const share = async (options: object) =>
+      (await runReduce(area, { dryRun: true, runname: undefined, ...options })).result.estimatedBytes;
+    const all = await share({ runname: "%" });
+    expect(all).toBe(Number((pages - free) * size));
+    expect(await share({ runId: [1, 2, 3] })).toBe((all ?? 0) / 4);
+    expect(await share({ runname: "no such run" })).toBe(0);
+    const { result } = await reduceSafely(area, { runname: undefined, runId: [1, 2, 3, 4, 5, 6] });
+    expect(result.estimatedBytes).toBeUndefined();
+    const back = await share({ runId: [7, 8, 9] });
+    expect(back).toBeGreaterThan(0);
+    expect(back).toBeLessThan(all ?? 0);
+  });
+
   it("is what --inline --json prints, with exit code 0 although runs were skipped", async () => {
     const area = newArea({ runs: 6 });
     const { code, stdout } = await runReduceProcess(area, ["--runname", "%"]);

@@ -1,7 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { MoveResult } from "../../../../shared/contract/move-result.ts";
 import { verbOf } from "../../../../shared/job-verbs.ts";
-import { number, runs, shown } from "../data/format.ts";
+import { bytes, number, runs, shown } from "../data/format.ts";
 import type { Attempt } from "./attempt.ts";
 import { hostLink, jobLink } from "./links.ts";
 import { progressOf } from "./progress.ts";
@@ -47,13 +47,19 @@ export function outcomeOf(attempt: Attempt | undefined): TemplateResult | typeof
     ${(result.warnings ?? []).map((warning) => html`<p class="path">${shown(warning)}</p>`)}`;
 }
 
-function doneText(kind: unknown, dryRun: boolean, { moved, skippedCounts }: MoveResult): string {
+function doneText(kind: unknown, dryRun: boolean, result: MoveResult): string {
+  const { moved, skippedCounts, estimatedBytes } = result;
   // A migration's result has other members.
   if (moved === undefined) return dryRun ? "It could move now." : "Done.";
   const { did } = verbOf(kind);
   const stay = Object.entries(skippedCounts).map(([reason, count]) => `${number(count)} ${reason}`);
   const rest = stay.length === 0 ? "" : `; not ${did}: ${stay.join(", ")}`;
-  return `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${rest}.`;
+  return `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${sizeText(kind, estimatedBytes)}${rest}.`;
+}
+
+function sizeText(kind: unknown, estimated: number | undefined): string {
+  if (estimated === undefined) return "";
+  return `, about ${bytes(estimated)} of ${kind === "reduce" ? "megatest.db" : "completed-runs.db"}`;
 }
 
 function runList({ runs: all = [], moved }: MoveResult): TemplateResult | typeof nothing {

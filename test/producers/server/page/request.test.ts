@@ -69,7 +69,7 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     await form.getByLabel("Keep the newest").fill("0");
     expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname w% --keep 0`);
     await form.getByRole("button", { name: "Try it" }).click();
-    await form.getByText("6 runs would be moved.").waitFor();
+    await form.getByText(/6 runs would be moved, about [\d.]+ [kM]B of megatest\.db\./).waitFor();
     await form.getByText("The runs").click();
     expect(await form.locator("details ul li").count()).toBe(6);
     // What is typed stands in the address, so that it can be shared and loaded again.
