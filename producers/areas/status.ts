@@ -74,8 +74,8 @@ export async function areaStatus(
   };
 }
 
-/** Returns the lines of a section, as the config has them. */
-function policiesOf({ config }: Area, job: PolicyJob) {
+/** Returns the valid lines of a section, as the config has them, and what is wrong with the others. */
+export function policiesOf({ config }: Area, job: PolicyJob) {
   const { policies, problems } = readPolicies(config, job);
   const lines = policies.map(({ name, request, everyMs }) => ({
     name,

@@ -2,12 +2,12 @@ import { JobsError } from "../../shared/errors.ts";
 import { parseDuration } from "../../shared/time/duration.ts";
 import type { Schedule, ScheduleStatus } from "../contract/schedule.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
-import type { RequestPlace } from "../jobs/check-move.ts";
+import { type RequestPlace, requester } from "../jobs/check-move.ts";
 import type { Duration, ReduceOptions } from "../jobs/options.ts";
-import { requestSchedule, scheduledNames } from "../jobs/request-job.ts";
-import { scheduleStatus } from "../jobs/schedule-status.ts";
-import { removeSchedule } from "../jobs/schedules.ts";
 import type { LastingSession } from "../jobs/session.ts";
+import { requestSchedule, scheduledNames } from "../schedules/request-schedule.ts";
+import { scheduleStatus } from "../schedules/schedule-status.ts";
+import { pauseSchedule, removeSchedule, resumeSchedule } from "../schedules/schedules.ts";
 
 /** When a schedule is due: either `cron` or `every`. */
 export interface ScheduleTimes {
@@ -56,6 +56,23 @@ export class MtJobsSchedules {
   /** Returns all schedules by name, with the outcome of their last jobs. */
   async list(): Promise<ScheduleStatus[]> {
     return await this.#session.ask(scheduleStatus);
+  }
+
+  /**
+   * Lets a schedule take no turn until it is resumed; a job that it has added continues. @throws {JobsError} `usage` if
+   * there is none of that name
+   */
+  async pause(name: string): Promise<Schedule> {
+    const by = this.#place.requestedBy ?? requester(this.#place.settings);
+    return await this.#session.ask((session) => pauseSchedule(session, name, by));
+  }
+
+  /**
+   * Lets a paused schedule take its turns again; those that have passed are left out. @throws {JobsError} `usage` if
+   * there is none of that name
+   */
+  async resume(name: string): Promise<Schedule> {
+    return await this.#session.ask((session) => resumeSchedule(session, name));
   }
 
   /**

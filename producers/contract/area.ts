@@ -33,6 +33,14 @@ export const foundAreasSchema = openObject({
 }).meta({ id: "Areas" });
 export type FoundAreas = z.infer<typeof foundAreasSchema>;
 
+/** A valid line of `[reduce-records]` or `[purge-records]`. */
+export const policyLineSchema = openObject({
+  name: z.string(),
+  text: z.string(),
+  request: z.record(z.string(), z.unknown()).meta({ description: "Members of its job's data" }),
+  everyMs: z.number().meta({ description: "Minimum time between two of its jobs" }),
+});
+
 const namedRunSchema = openObject({
   id: runIdSchema,
   /** Key values joined by `/`. */
@@ -141,15 +149,7 @@ const areaStatusSchema = openObject({
   history: z.array(historyLineSchema),
   /** Errors in other lines are in `problems`. */
   policies: z
-    .array(
-      openObject({
-        name: z.string(),
-        text: z.string(),
-        job: z.literal("purge").optional(),
-        request: z.record(z.string(), z.unknown()).meta({ description: "Members of its job's data" }),
-        everyMs: z.number().meta({ description: "Minimum time between two of its jobs" }),
-      }),
-    )
+    .array(openObject({ ...policyLineSchema.shape, job: z.literal("purge").optional() }))
     .meta({ description: "Valid lines of [reduce-records], and of [purge-records] with job" }),
   paused: z.string().nullable().meta({ description: "The stop file that pauses the area's jobs" }),
   ...databaseFactsSchema.shape,

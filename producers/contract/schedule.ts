@@ -1,8 +1,10 @@
 import { z } from "zod";
 import type { JobPayload } from "../../shared/contract/payload.ts";
+import { drainedSchema } from "../../shared/contract/queue-records.ts";
 import { openEnum, openObject } from "../../shared/document-schema.ts";
 import type { ErrorCode } from "../../shared/error-codes.ts";
 import { errorSchema } from "../../shared/error-document.ts";
+import { policyLineSchema } from "./area.ts";
 import { automaticSchema } from "./fleet.ts";
 
 // The documents about schedules and drains, as commands print, the library returns and the server sends them.
@@ -22,6 +24,9 @@ export const scheduleSchema = openObject({
   overdue: z.boolean().meta({
     description: "A due job was not started for over a minute: no worker serves the host, or it is busy",
   }),
+  paused: drainedSchema.nullable().meta({
+    description: "Since when, and by whom, it takes no turn; null if it is not paused",
+  }),
   requestedBy: z.string(),
   data: (z.record(z.string(), z.unknown()) as unknown as z.ZodType<JobPayload>).meta({
     description: "The data of each job",
@@ -35,6 +40,21 @@ export const scheduleStatusSchema = openObject({
   ...automaticSchema.pick({ ok: true, problem: true, last: true }).shape,
 }).meta({ id: "ScheduleStatus" });
 export type ScheduleStatus = z.infer<typeof scheduleStatusSchema>;
+
+const listedPolicySchema = openObject({
+  area: z.string(),
+  homehost: z.string().nullable(),
+  job: z.enum(["reduce", "purge"]),
+  ...policyLineSchema.shape,
+});
+export type ListedPolicy = z.infer<typeof listedPolicySchema>;
+
+export const policiesSchema = openObject({
+  policies: z.array(listedPolicySchema),
+  problems: z.array(z.string()).meta({ description: "Lines that are not valid, at most 20" }),
+  complete: z.boolean().meta({ description: "False if there are more lines than fit into 240 kB" }),
+}).meta({ id: "Policies" });
+export type Policies = z.infer<typeof policiesSchema>;
 
 const drainedAreaSchema = openObject({ area: z.string(), to: z.string(), jobId: z.string() });
 /** An area that is migrating or has migrated. */

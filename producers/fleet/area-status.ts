@@ -3,9 +3,9 @@ import type { AreaStatus, AreaStatusWithJobs } from "../contract/area.ts";
 import type { AutomaticStatus } from "../contract/fleet.ts";
 import type { JobView } from "../contract/job.ts";
 import { isUnfinished, jobStates } from "../contract/job-states.ts";
-import { listJobs } from "./list-jobs.ts";
-import { automaticStatus } from "./schedule-status.ts";
-import type { Session } from "./session.ts";
+import { listJobs } from "../jobs/list-jobs.ts";
+import type { Session } from "../jobs/session.ts";
+import { automaticStatus } from "../schedules/schedule-status.ts";
 
 export interface Queued {
   /** Only unfinished jobs. */

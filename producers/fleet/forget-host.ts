@@ -4,6 +4,7 @@ import { JobsError } from "../../shared/errors.ts";
 import { listDrained, listHosts, removeHost } from "../../shared/queue/hosts.ts";
 import { knownHosts } from "../jobs/list-jobs.ts";
 import type { Session } from "../jobs/session.ts";
+import { listPaused } from "../schedules/paused-schedules.ts";
 
 const unfinished = ["waiting", "active", "delayed", "prioritized", "waiting-children"] as const;
 
@@ -42,8 +43,14 @@ export async function forgetHost(session: Session, host: string): Promise<Forgot
   }
   const was = await removeHost(redis, settings.prefix, host);
   const removed = [...(was.record ? ["its record"] : []), ...(was.drained ? ["its mark as drained"] : [])];
+  const queue = session.queue(host);
+  const paused = (await listPaused(redis, settings.prefix)).filter((schedule) => schedule.host === host);
+  if (paused.length > 0) {
+    const { schedules = 0, ...jobs } = await countsOf(queue);
+    return { host, removed, left: { ...jobs, schedules: schedules + paused.length } };
+  }
   if (!queues.includes(host)) return { host, removed, left: {} };
-  const left = await removeQueue(redis, session.queue(host));
+  const left = await removeQueue(redis, queue);
   return { host, removed: Object.keys(left).length > 0 ? removed : [...removed, "its queue"], left };
 }
 

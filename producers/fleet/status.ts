@@ -4,8 +4,8 @@ import { listDrained, listHosts } from "../../shared/queue/hosts.ts";
 import { queueName } from "../../shared/queue/names.ts";
 import type { FleetStatus } from "../contract/fleet.ts";
 import { knownHosts } from "../jobs/list-jobs.ts";
-import { automaticStatus } from "../jobs/schedule-status.ts";
 import type { Session } from "../jobs/session.ts";
+import { automaticStatus } from "../schedules/schedule-status.ts";
 
 const counted = [
   "waiting",

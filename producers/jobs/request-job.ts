@@ -1,11 +1,9 @@
 import type { MoveName } from "../../shared/contract/payload.ts";
 import type { Enqueued } from "../contract/job.ts";
-import type { Schedule } from "../contract/schedule.ts";
-import { checkMigrate, enqueueMigrate, type MigrateOptions } from "./check-migrate.ts";
+import { checkMigrate, enqueueMigrate } from "./check-migrate.ts";
 import { checkRequest, type RequestPlace } from "./check-move.ts";
 import { enqueueJob } from "./enqueue.ts";
 import { requestFrom } from "./options.ts";
-import { addSchedule, type ScheduleOptions } from "./schedules.ts";
 import type { LastingSession } from "./session.ts";
 
 /** Jobs that may be requested; other jobs in the queue are internal to the workers. */
@@ -20,32 +18,6 @@ export interface JobRequest {
   options: object;
   /** The job's id; not added again while any queue has it. */
   jobId?: string | undefined;
-}
-
-/** The jobs that can be repeated. */
-export const scheduledNames = ["reduce", "migrate"] as const;
-export type ScheduledName = (typeof scheduledNames)[number];
-
-/** A job to repeat, and when. */
-export interface ScheduleRequest {
-  name: ScheduledName;
-  area: string;
-  /** Members of the job's data; millisecond values may be durations. */
-  options: object;
-  times: ScheduleOptions;
-}
-
-/** Checks a job and repeats it. @throws {JobsError} as `addSchedule`, `checkMigrate` and `checkRequest` */
-export async function requestSchedule(
-  session: LastingSession,
-  { name, area, options, times }: ScheduleRequest,
-  place: RequestPlace,
-): Promise<Schedule> {
-  const checked =
-    name === "migrate"
-      ? await checkMigrate(area, options as MigrateOptions, place)
-      : await checkRequest(name, requestFrom(area, options), place);
-  return await session.ask((open) => addSchedule(open, checked, times));
 }
 
 /**

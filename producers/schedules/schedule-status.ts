@@ -2,8 +2,8 @@ import type { Origin, Outcome } from "../../shared/contract/queue-records.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import type { AutomaticStatus } from "../contract/fleet.ts";
 import type { Schedule, ScheduleStatus } from "../contract/schedule.ts";
+import type { Session } from "../jobs/session.ts";
 import { listSchedules, nextText } from "./schedules.ts";
-import type { Session } from "./session.ts";
 
 /** Returns all schedules and policies of all hosts, by name. */
 export async function automaticStatus(session: Session): Promise<AutomaticStatus[]> {

@@ -2,18 +2,27 @@ import { basename } from "node:path";
 import type { JobSchedulerJson, RepeatOptions } from "bullmq";
 import ms from "ms";
 import type { JobPayload } from "../../shared/contract/payload.ts";
+import { defined } from "../../shared/defined.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { keepCompleted, keepFailed } from "../../shared/queue/enqueue-options.ts";
 import { forgetOutcome } from "../../shared/queue/outcomes.ts";
 import { checkRedis } from "../../shared/queue/redis-check.ts";
 import { ownZone, parseZone, zonedText } from "../../shared/time/time-window.ts";
 import type { Schedule } from "../contract/schedule.ts";
-import type { CheckedMigrate } from "./check-migrate.ts";
-import type { CheckedRequest } from "./check-move.ts";
-import { chooseHost } from "./enqueue.ts";
-import { knownHosts } from "./list-jobs.ts";
-import type { Session } from "./session.ts";
-import { fitTarget, readFleet } from "./target-host.ts";
+import type { CheckedMigrate } from "../jobs/check-migrate.ts";
+import type { CheckedRequest } from "../jobs/check-move.ts";
+import { chooseHost } from "../jobs/enqueue.ts";
+import { knownHosts } from "../jobs/list-jobs.ts";
+import type { Session } from "../jobs/session.ts";
+import { fitTarget, readFleet } from "../jobs/target-host.ts";
+import {
+  forgetPaused,
+  listPaused,
+  type PausedSchedule,
+  pausedSchedule,
+  repeatFrom,
+  writePaused,
+} from "./paused-schedules.ts";
 
 export interface ScheduleOptions {
   /** Unique among all hosts; default: made from the job's and the area's names. */
@@ -48,17 +57,14 @@ export async function addSchedule(
   await checkRedis(session.redis, session.settings.redisUrl);
   const taken = (await listSchedules(session)).find((schedule) => schedule.name === name);
   if (taken !== undefined) {
-    throw new JobsError("usage", `the schedule ${name} already exists, for ${taken.area}`, {
+    const isPaused = taken.paused === null ? "" : ", paused";
+    throw new JobsError("usage", `the schedule ${name} already exists, for ${taken.area}${isPaused}`, {
       hint: `use another --name, or remove the existing one first: mtjobs schedule remove ${name}`,
       details: { name, host: taken.host },
     });
   }
   const { host, payload } = await placeOf(session, checked, tz);
-  const data = { ...payload, schedule: name };
-  await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: turnOptions });
-  const added = await session.queue(host).getJobScheduler(name);
-  if (added === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
-  return viewSchedule(host, added);
+  return await putInQueue(session, host, name, { repeat, job, data: { ...payload, schedule: name } });
 }
 
 /** Returns the host whose queue receives the schedule, and the data of each of its jobs. */
@@ -133,14 +139,20 @@ function nextTurn(parse: () => number | undefined): number | undefined {
   }
 }
 
+/** Returns the schedules of all hosts, by name, paused ones among them. */
 export async function listSchedules(session: Session): Promise<Schedule[]> {
-  const hosts = await knownHosts(session);
-  const found = await Promise.all(
+  const { redis, settings } = session;
+  const [paused, hosts] = await Promise.all([listPaused(redis, settings.prefix), knownHosts(session)]);
+  const queued = await Promise.all(
     hosts.map(async (host) =>
       (await session.queue(host).getJobSchedulers()).map((schedule) => viewSchedule(host, schedule)),
     ),
   );
-  return found.flat().sort((a, b) => (a.name < b.name ? -1 : 1));
+  const active = queued.flat();
+  const names = new Set(active.map(({ name }) => name));
+  return [...active, ...paused.filter(({ name }) => !names.has(name)).map(viewPaused)].sort((a, b) =>
+    a.name < b.name ? -1 : 1,
+  );
 }
 
 function viewSchedule(
@@ -158,9 +170,17 @@ function viewSchedule(
     every: every ?? null,
     next: next === undefined ? null : new Date(next).toISOString(),
     overdue: next !== undefined && next < Date.now() - minute,
+    paused: null,
     requestedBy: data.requestedBy ?? "unknown",
     data: data as JobPayload,
   };
+}
+
+function viewPaused({ name, host, job, repeat, data, at, by }: PausedSchedule): Schedule {
+  const { pattern, tz, every } = repeat;
+  const template = { data, opts: {} };
+  const view = viewSchedule(host, { key: name, name: job, ...defined({ pattern, tz, every }), template });
+  return { ...view, paused: { at, by } };
 }
 
 export function oftenText({ cron, tz, every }: Schedule): string {
@@ -172,20 +192,82 @@ export function nextText({ next, tz }: Pick<Schedule, "next" | "tz">): string {
   return next === null ? "-" : zonedText(Date.parse(next), tz ?? ownZone());
 }
 
+/** `paused since 2026-12-01T02:00:00.000Z by ann@hosta` */
+export function pausedText({ paused }: Pick<Schedule, "paused">): string {
+  return paused === null ? "not paused" : `paused since ${paused.at} by ${paused.by}`;
+}
+
 /**
  * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that name
  */
 export async function removeSchedule(session: Session, name: string): Promise<Schedule> {
-  const schedules = await listSchedules(session);
-  const named = schedules.filter((schedule) => schedule.name === name);
-  const [first] = named;
-  if (first === undefined) {
-    throw new JobsError("usage", `there is no schedule ${name}`, {
-      hint: `${schedules.length === 0 ? "there are no schedules" : `existing schedules: ${schedules.map((each) => each.name).join(", ")}`}`,
-    });
-  }
-  for (const { host } of named) await session.queue(host).removeJobScheduler(name);
+  const [first, ...others] = await namedSchedules(session, name);
+  for (const { host } of [first, ...others]) await session.queue(host).removeJobScheduler(name);
   const { redis, settings } = session;
+  await forgetPaused(redis, settings.prefix, name);
   await forgetOutcome(redis, settings.prefix, { kind: "schedule", name, area: first.area });
   return first;
+}
+
+/**
+ * Takes a schedule out of its queue, so that it takes no turn; a job that it has added continues. A paused one stays
+ * as it is. Repeatable: until it has left the queue it is not paused.
+ *
+ * @param by `user@host`
+ * @throws {JobsError} `usage` if there is none of that name
+ */
+export async function pauseSchedule(session: Session, name: string, by: string): Promise<Schedule> {
+  const [first] = await namedSchedules(session, name);
+  if (first.paused !== null) return first;
+  const { redis, settings } = session;
+  const queue = session.queue(first.host);
+  const scheduler = await queue.getJobScheduler(name);
+  if (scheduler === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
+  const paused = pausedSchedule(first.host, scheduler, by);
+  await writePaused(redis, settings.prefix, paused);
+  await queue.removeJobScheduler(name);
+  return viewPaused(paused);
+}
+
+/**
+ * Puts a paused schedule back into its queue; turns that have passed are left out. Another stays as it is. Repeatable.
+ * @throws {JobsError} `usage` if there is none of that name
+ */
+export async function resumeSchedule(session: Session, name: string): Promise<Schedule> {
+  const [first] = await namedSchedules(session, name);
+  const { redis, settings } = session;
+  const paused = (await listPaused(redis, settings.prefix)).find((each) => each.name === name);
+  if (first.paused === null || paused === undefined) return first;
+  const added = await putInQueue(session, paused.host, name, {
+    repeat: repeatFrom(paused, Date.now()),
+    job: paused.job,
+    data: paused.data,
+  });
+  await forgetPaused(redis, settings.prefix, name);
+  return added;
+}
+
+interface Turns {
+  repeat: RepeatOptions;
+  job: string;
+  data: object;
+}
+
+async function putInQueue(session: Session, host: string, name: string, turns: Turns): Promise<Schedule> {
+  const { repeat, job, data } = turns;
+  await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: turnOptions });
+  const added = await session.queue(host).getJobScheduler(name);
+  if (added === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
+  return viewSchedule(host, added);
+}
+
+/** Schedules of one name are one, unless another tool added them. */
+async function namedSchedules(session: Session, name: string): Promise<[Schedule, ...Schedule[]]> {
+  const schedules = await listSchedules(session);
+  const [first, ...others] = schedules.filter((schedule) => schedule.name === name);
+  if (first !== undefined) return [first, ...others];
+  const names = schedules.map((each) => each.name).join(", ");
+  throw new JobsError("usage", `there is no schedule ${name}`, {
+    hint: schedules.length === 0 ? "there are no schedules" : `existing schedules: ${names}`,
+  });
 }

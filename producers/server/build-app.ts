@@ -18,7 +18,7 @@ import { jobRoutes } from "./routes/jobs.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { addPage } from "./routes/page.ts";
 import { answerWithProblems, plainProblem } from "./routes/problems.ts";
-import { scheduleRoutes } from "./routes/schedules.ts";
+import { pauseAndPolicyRoutes, scheduleRoutes } from "./routes/schedules.ts";
 import { searchRoute } from "./routes/search.ts";
 import type { ServerContext } from "./routes/server-context.ts";
 import { totalsRoute } from "./routes/totals.ts";
@@ -91,6 +91,7 @@ export async function buildApp(context: ServerContext, options: AppOptions): Pro
   await app.register(runRoutes(context), { prefix: "/api/v1" });
   await app.register(queryRoutes(context), { prefix: "/api/v1" });
   await app.register(scheduleRoutes(context), { prefix: "/api/v1" });
+  await app.register(pauseAndPolicyRoutes(context), { prefix: "/api/v1" });
   await app.register(hostRoutes(context), { prefix: "/api/v1" });
   await app.register(totalsRoute(context), { prefix: "/api/v1" });
   await app.register(searchRoute(context), { prefix: "/api/v1" });

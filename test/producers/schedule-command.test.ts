@@ -1,13 +1,13 @@
 import { getNextMillis } from "bullmq";
 import { expect, test } from "vitest";
 import { checkRequest } from "../../producers/jobs/check-move.ts";
+import { withSession } from "../../producers/jobs/session.ts";
 import {
   addSchedule,
   listSchedules,
   removeSchedule,
   type ScheduleOptions,
-} from "../../producers/jobs/schedules.ts";
-import { withSession } from "../../producers/jobs/session.ts";
+} from "../../producers/schedules/schedules.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { listOutcomes } from "../../shared/queue/outcomes.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";

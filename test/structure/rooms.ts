@@ -18,6 +18,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["producers/full-db"],
     ["producers/areas"],
     ["producers/jobs"],
+    ["producers/schedules"],
     ["producers/doctor/checks"],
     ["producers/doctor"],
     ["producers/fleet"],

@@ -1,8 +1,8 @@
 import type { Command } from "commander";
 import { checkMigrate, type MigrateOptions } from "../../jobs/check-migrate.ts";
 import { checkRequest } from "../../jobs/check-move.ts";
-import { addSchedule, nextText, oftenText } from "../../jobs/schedules.ts";
 import { withSession } from "../../jobs/session.ts";
+import { addSchedule, nextText, oftenText } from "../../schedules/schedules.ts";
 import { addHelp, addSharedOptions, type Bind, type CommandContext, type HelpText } from "../command.ts";
 import { requestOf } from "../move-command.ts";
 import { addMigrateOptions, migrateOptionsOf } from "../options/migrate-options.ts";

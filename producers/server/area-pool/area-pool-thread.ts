@@ -15,17 +15,19 @@ import { browseRun } from "../../browse/browse-run.ts";
 import { browseRuns } from "../../browse/browse-runs.ts";
 import { browseTest, browseTests } from "../../browse/browse-tests.ts";
 import { listMeasures } from "../../browse/list-measures.ts";
+import { listPolicies } from "../../browse/list-policies.ts";
 import { searchRuns } from "../../browse/search-runs.ts";
 import type { AreaHistory, AreaStatus, Diagnosis, FoundAreas, GainByAge } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
-import type { DrainResult, Schedule } from "../../contract/schedule.ts";
+import type { DrainResult, Policies, Schedule } from "../../contract/schedule.ts";
 import type { AreaMeasures, Search } from "../../contract/totals.ts";
 import { diagnose } from "../../doctor/diagnose.ts";
 import { drainHost } from "../../fleet/drain.ts";
 import { locateFiles } from "../../full-db/locate.ts";
-import { requestJob, requestSchedule } from "../../jobs/request-job.ts";
+import { requestJob } from "../../jobs/request-job.ts";
 import { LastingSession } from "../../jobs/session.ts";
+import { requestSchedule } from "../../schedules/request-schedule.ts";
 import type {
   AreaPoolAnswer,
   DrainTask,
@@ -123,6 +125,10 @@ export function list({ settings }: { settings: Settings }): Promise<AreaPoolAnsw
       ),
     );
   });
+}
+
+export function policies({ settings }: { settings: Settings }): Promise<AreaPoolAnswer<Policies>> {
+  return answer(() => listPolicies({ settings, env: process.env }));
 }
 
 export function history({ settings, area }: StatusTask): Promise<AreaPoolAnswer<AreaHistory>> {

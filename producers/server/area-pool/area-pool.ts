@@ -18,11 +18,12 @@ import type {
 } from "../../contract/area.ts";
 import type { Enqueued } from "../../contract/job.ts";
 import type { RunDetail, RunsPage, TestDetail, TestsPage } from "../../contract/runs.ts";
-import type { DrainResult, Schedule } from "../../contract/schedule.ts";
+import type { DrainResult, Policies, Schedule } from "../../contract/schedule.ts";
 import type { AreaMeasures, Search } from "../../contract/totals.ts";
 import type { DrainOptions } from "../../fleet/drain.ts";
 import type { ReadFiles } from "../../full-db/locate.ts";
-import type { JobRequest, ScheduleRequest } from "../../jobs/request-job.ts";
+import type { JobRequest } from "../../jobs/request-job.ts";
+import type { ScheduleRequest } from "../../schedules/request-schedule.ts";
 
 /** A thread's response; errors cross threads as documents. */
 export type AreaPoolAnswer<T> = { value: T } | { error: ErrorDocument };
@@ -119,6 +120,7 @@ export class AreaPool {
   #found: Remembered<FoundAreas> | undefined;
   #measured: Remembered<MeasuredArea[]> | undefined;
   #listed: Remembered<AreaMeasures> | undefined;
+  #policies: Remembered<Policies> | undefined;
   readonly #diagnoses = new Map<string, Remembered<Diagnosis>>();
   readonly #gains = new Map<string, Remembered<GainByAge>>();
 
@@ -220,6 +222,13 @@ export class AreaPool {
       this.#listed = { at: performance.now(), answer };
     }
     return this.#listed.answer;
+  }
+
+  /** Returns the policies of all areas; at most 30 s old. */
+  policies(): Promise<Policies> {
+    if (this.#policies === undefined || isOld(this.#policies, measuredFor))
+      this.#policies = { at: performance.now(), answer: this.#run<Policies>(this.#slow, "policies", {}) };
+    return this.#policies.answer;
   }
 
   /** Returns the area with that id, by any of its paths; undefined if none is below the roots. */

@@ -2,10 +2,10 @@ import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { z } from "zod";
 import { parseDuration } from "../../../shared/time/duration.ts";
 import { mayUse } from "../../contract/roles.ts";
-import { scheduleSchema, scheduleStatusSchema } from "../../contract/schedule.ts";
-import type { ScheduledName } from "../../jobs/request-job.ts";
-import { scheduleStatus } from "../../jobs/schedule-status.ts";
-import { removeSchedule } from "../../jobs/schedules.ts";
+import { policiesSchema, scheduleSchema, scheduleStatusSchema } from "../../contract/schedule.ts";
+import type { ScheduledName } from "../../schedules/request-schedule.ts";
+import { scheduleStatus } from "../../schedules/schedule-status.ts";
+import { pauseSchedule, removeSchedule, resumeSchedule } from "../../schedules/schedules.ts";
 import { duration, problems, requestSchema } from "./jobs.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -86,5 +86,47 @@ export const scheduleRoutes =
         },
       },
       async ({ params }) => await ask(() => removeSchedule(session, params.name)),
+    );
+  };
+
+/** `/api/v1/schedules/:name/pause` and `/api/v1/policies`. */
+export const pauseAndPolicyRoutes =
+  ({ session, ask, areaPool }: ServerContext): FastifyPluginAsyncZod =>
+  async (app) => {
+    app.put(
+      "/schedules/:name/pause",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "Let a schedule take no turn; a job that it has added continues",
+          params: z.strictObject({ name: scheduleName }),
+          response: { 200: scheduleSchema, ...problems(400) },
+        },
+      },
+      async ({ params, caller }) => await ask(() => pauseSchedule(session, params.name, caller)),
+    );
+    app.delete(
+      "/schedules/:name/pause",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "Let a paused schedule take its turns again; those that have passed are left out",
+          params: z.strictObject({ name: scheduleName }),
+          response: { 200: scheduleSchema, ...problems(400) },
+        },
+      },
+      async ({ params }) => await ask(() => resumeSchedule(session, params.name)),
+    );
+    app.get(
+      "/policies",
+      {
+        schema: {
+          tags: ["schedules"],
+          summary: "The lines of [reduce-records] and [purge-records] of all areas",
+          description: "At most 30 seconds old.",
+          response: { 200: policiesSchema, ...problems(504) },
+        },
+      },
+      async () => await areaPool.policies(),
     );
   };

@@ -51,6 +51,8 @@ describe("the description of the API", () => {
           "whoami",
           "schedules",
           "schedules/{name}",
+          "schedules/{name}/pause",
+          "policies",
           "hosts/{host}/drain",
           "totals",
           "search",

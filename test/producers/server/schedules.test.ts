@@ -1,3 +1,5 @@
+import { appendFileSync } from "node:fs";
+import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { withServerStage } from "../../support/queue.ts";
 
@@ -35,6 +37,18 @@ describe("schedules over HTTP", () => {
       { name: "keep5", ok: true, last: null },
       { name: "weekly", ok: true },
     ]);
+    const paused = await call("PUT /api/v1/schedules/keep5/pause");
+    expect(paused).toMatchObject({
+      status: 200,
+      body: { name: "keep5", next: null, paused: { by: expect.stringMatching(/^http@/) } },
+    });
+    expect((await call("GET /api/v1/schedules")).body.schedules).toMatchObject([
+      paused.body,
+      { paused: null },
+    ]);
+    const resumed = await call("DELETE /api/v1/schedules/keep5/pause");
+    expect(resumed).toMatchObject({ status: 200, body: { paused: null, next: added.body.next } });
+    expect((await call("PUT /api/v1/schedules/none/pause")).body).toMatchObject({ code: "usage" });
     expect((await call("DELETE /api/v1/schedules/keep5")).body).toMatchObject({ name: "keep5" });
     expect(await call("DELETE /api/v1/schedules/keep5")).toMatchObject({
       status: 400,
@@ -59,6 +73,27 @@ describe("schedules over HTTP", () => {
     const request = { job: "reduce", area, age: "30d" };
     expect((await call("POST /api/v1/schedules", { request, ...times })).status).toBe(status);
     expect((await call("GET /api/v1/schedules")).body.schedules).toEqual([]);
+  });
+});
+
+describe("policies over HTTP", () => {
+  it("are the valid lines of all areas, whether they have requested a job or not, and what is wrong", async () => {
+    const { stage } = served;
+    const area = stage.area("lines", "hosta");
+    const lines = ["[reduce-records]", "old age=30d; every=12h", "wrong age=often", ""];
+    appendFileSync(join(area, "megatest.config"), lines.join("\n"));
+    appendFileSync(join(area, "megatest.config"), "[purge-records]\nold age=900d; export=/archive\n");
+    const { status, body } = await call("GET /api/v1/policies");
+    expect(status).toBe(200);
+    const of = (job: string) => ({ area, homehost: "hosta", job, name: "old" });
+    expect(body.policies).toMatchObject([
+      { ...of("reduce"), text: "age=30d; every=12h", everyMs: 43_200_000, request: { age: 2_592_000_000 } },
+      { ...of("purge"), text: "age=900d; export=/archive", request: { export: "/archive" } },
+    ]);
+    expect(body.problems).toEqual([
+      expect.stringMatching(/lines: \[reduce-records\] wrong: age: "often" is not a duration/),
+    ]);
+    expect(body.complete).toBe(true);
   });
 });
 

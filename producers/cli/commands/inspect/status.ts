@@ -41,7 +41,7 @@ async function ofFleet({ settings }: CommandContext): Promise<Outcome> {
 
 async function ofArea({ settings, io }: CommandContext, path: string): Promise<Outcome> {
   const { areaStatus } = await import("../../../areas/status.ts");
-  const { readQueues, areaStatusWithJobs } = await import("../../../jobs/area-status.ts");
+  const { readQueues, areaStatusWithJobs } = await import("../../../fleet/area-status.ts");
   const status = await areaStatusWithJobs(
     areaStatus(path, { settings, cwd: io.cwd, env: io.env }),
     withSession(settings, readQueues),

@@ -9,8 +9,8 @@ import {
 } from "../../../contract/area.ts";
 import { fleetStatusSchema } from "../../../contract/fleet.ts";
 import { areaMeasuresSchema } from "../../../contract/totals.ts";
+import { areaStatusWithJobs, readQueues } from "../../../fleet/area-status.ts";
 import { fleetStatus } from "../../../fleet/status.ts";
-import { areaStatusWithJobs, readQueues } from "../../../jobs/area-status.ts";
 import { problems } from "../jobs.ts";
 import type { ServerContext } from "../server-context.ts";
 import { addAreaRoute } from "./area-route.ts";

@@ -74,7 +74,7 @@ describe.skipIf(!testsAllPages)("what a token may not do (needs Chromium)", { ti
       return await row.getByRole("button").allInnerTexts();
     };
     expect(await named("read")).toEqual(["Turns"]);
-    expect(await named("operate")).toEqual(["Turns", "Run now"]);
+    expect(await named("operate")).toEqual(["Turns", "Run now", "Pause"]);
   });
 
   it("is not offered for runs: neither to select them, nor to query them", async () => {

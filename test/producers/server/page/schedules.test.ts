@@ -29,7 +29,7 @@ describe.skipIf(!hasBrowser)(
       buildArea({
         ...{ directory: area, host: "hosta", runs: 9, testsPerRun: 2, inFlight: 0, unsynced: false },
         ...{ cacheRoot: join(stage.root, "caches"), user: "ann", withCache: false },
-        policies: { old: "age=30d; between=00:00-24:00; every=1d" },
+        policies: { old: "age=30d; between=00:00-24:00; every=1d", never: "keep=900" },
       });
       const now = new Date().toISOString();
       await writeOutcome(stage.redis, stage.prefix, {
@@ -65,7 +65,18 @@ describe.skipIf(!hasBrowser)(
         .getByText("in 1 hour")
         .or(row("old").getByText(/in \d+ minutes/))
         .waitFor();
-      await page.getByText("A schedule cannot be paused").waitFor();
+      await row("never").getByText("reduce, keep=900").waitFor();
+      await row("never").getByText("none yet").waitFor();
+      await page.getByRole("button", { name: "Pause: nightly" }).click();
+      await row("nightly").getByText("paused by").waitFor();
+      expect((await served.call("GET /api/v1/schedules")).body.schedules).toMatchObject([
+        { name: "nightly", next: null, paused: { by: expect.stringMatching(/@/) } },
+      ]);
+      await page.getByRole("button", { name: "Resume: nightly" }).click();
+      await row("nightly")
+        .getByText(/02:00:00/)
+        .waitFor();
+      expect(await page.getByRole("button", { name: "Pause: old" }).count()).toBe(0);
       for (const name of ["nightly", "old"]) {
         await page.getByRole("button", { name: `Run now: ${name}` }).click();
         await page.getByRole("dialog").getByRole("button", { name: "Run it" }).click();
