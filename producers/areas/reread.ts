@@ -1,9 +1,12 @@
 import { statSync } from "node:fs";
+import { join } from "node:path";
+import { historyFile } from "../../shared/area/history.ts";
 
 interface Known<T> {
   readAt: number;
   /** The files' times and sizes then. */
   stamp: string;
+  history: string | null;
   value: T;
 }
 
@@ -15,16 +18,20 @@ const rereadUnchangedMs = 60 * 60_000;
 export class Reread<T> {
   readonly #known = new Map<string, Known<T>>();
 
-  /** Returns the value of `read`, possibly from the cache. @throws if `read` throws */
+  /**
+   * Returns the value of `read`, possibly from the cache; after a job has ended in the area, never.
+   * @throws if `read` throws
+   */
   of(area: string, files: readonly string[], read: () => T, now = Date.now()): T {
     const stamp = JSON.stringify(files.map(stampOf));
+    const history = stampOf(historyFile({ privateDir: join(area, ".mtjobs") }));
     const known = this.#known.get(area);
-    if (known !== undefined) {
+    if (known !== undefined && known.history === history) {
       const fresh = known.stamp === stamp ? rereadUnchangedMs : rereadMs;
       if (now - known.readAt < fresh) return known.value;
     }
     const value = read();
-    this.#known.set(area, { readAt: now, stamp, value });
+    this.#known.set(area, { readAt: now, stamp, history, value });
     return value;
   }
 

@@ -25,8 +25,8 @@ export interface DrainOptions extends Omit<MigrateOptions, "to" | "from" | "take
 /**
  * Marks `host` as drained, and requests the migration of each area below `settings.areas` whose homehost it is.
  * Without `whenQuiet` it follows them until they end; one refusal does not stop the others.
- * @throws {JobsError} `unfit-host` if no host can take the areas, `bad-settings` without roots; nothing is marked
- *   then
+ * @throws {JobsError} `usage` if there is no such host, `unfit-host` if no host can take the areas, `bad-settings` without
+ *   roots; nothing is marked then
  */
 export async function drainHost(
   session: Session,
@@ -42,6 +42,7 @@ export async function drainHost(
   const targets = targetsOf(names, to, fleet);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
+  if (hostNamed(fleet.hosts, host) === undefined) assertHome(host, listHomes(settings, hooks.env), fleet);
   // First, so that no area moves to it during the scan.
   if (!dryRun) await setDrained(redis, settings.prefix, names[0], hooks.requestedBy ?? requester(settings));
   const survey = listHomes(settings, hooks.env);
@@ -77,6 +78,17 @@ export async function undrainHost(session: Session, host: string): Promise<Undra
     drained: false,
     was: await clearDrained(session.redis, session.settings.prefix, name),
   };
+}
+
+/** A host that never had a worker may be the home of areas; otherwise its name is wrong. */
+function assertHome(host: string, { homes }: ReturnType<typeof listHomes>, fleet: Fleet): void {
+  if ([...homes.values()].includes(host)) return;
+  const known = fleet.hosts.map((each) => each.host).join(", ");
+  throw new JobsError(
+    "usage",
+    `no worker has the name or address ${host}, and no area below the roots is at home there`,
+    { hint: known === "" ? "no host has ever had a worker" : `hosts: ${known}`, details: { host } },
+  );
 }
 
 /** Returns all names that `.homehost` may contain for the host, its queue's first. */

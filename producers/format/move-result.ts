@@ -87,11 +87,15 @@ function movedText({ moved }: MoveResult): string {
   return textTable(rows, { right: [1], indent: "  " });
 }
 
-/** `about 1.2 MiB of megatest.db`; the file itself shrinks when it is compacted. */
+const goesTo: Partial<Record<MoveResult["job"], string>> = {
+  reduce: "go from megatest.db to completed-runs.db",
+  restore: "go back from completed-runs.db to megatest.db",
+  purge: "leave completed-runs.db",
+};
+
+/** What moves is not freed: the other database grows by as much. */
 function estimateText({ job, estimatedBytes }: MoveResult): string {
-  if (estimatedBytes === undefined) return "";
-  const file = job === "reduce" ? "megatest.db" : "completed-runs.db";
-  return `about ${bytesText(estimatedBytes)} of ${file}`;
+  return estimatedBytes === undefined ? "" : `about ${bytesText(estimatedBytes)} ${goesTo[job] ?? ""}`;
 }
 
 /** Lists runs by name, those restored under another id or name first, so that their owners notice. */

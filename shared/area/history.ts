@@ -109,7 +109,7 @@ export function assertPlainHistory(area: Area): void {
   });
 }
 
-function historyFile(area: Area): string {
+export function historyFile(area: Pick<Area, "privateDir">): string {
   return join(area.privateDir, "history.jsonl");
 }
 

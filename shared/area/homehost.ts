@@ -81,9 +81,13 @@ export async function hostAddress(settings: Pick<Settings, "address" | "host">):
   const all = await addressesOf(settings.host);
   const best = all.filter((address) => !isLoopback(address)).at(-1) ?? all[0];
   if (best !== undefined) return best;
-  throw new JobsError("bad-settings", `${settings.host} does not resolve to an IPv4 address`, {
-    hint: setAddress,
-  });
+  throw new JobsError(
+    "bad-settings",
+    `the name ${settings.host} does not resolve to an IPv4 address, and MTJOBS_ADDRESS is not set for its worker`,
+    {
+      hint: setAddress,
+    },
+  );
 }
 
 const setAddress = "set MTJOBS_ADDRESS to the address by which other hosts reach this one";

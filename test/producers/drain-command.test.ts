@@ -55,6 +55,8 @@ describe("drain", () => {
         expect(finished.code).toBe(1);
         expect(await drainedHosts(stage)).toEqual(["hosta"]);
       });
+      const wrong = await run(stage, "drain", "hostx", "--json");
+      expect([wrong.code, errorCodeOf(wrong), await drainedHosts(stage)]).toEqual([2, "usage", ["hosta"]]);
       const { stdout } = await run(stage, "status");
       expect(stdout).toMatch(/^hosta +alive, drained/m);
       expect(documentOf(await run(stage, "undrain", "10.0.0.1", "--json"))).toEqual({

@@ -71,7 +71,7 @@ export async function compact(
   // Without a moved run a file is expected to keep its size.
   if (small.length > 0 && session.tally.moved.runs > 0) {
     session.tally.warn(
-      `did not vacuum ${new Intl.ListFormat("en").format(small)}: at most 8 MiB or under a quarter is free, and new records will reuse it; --compact always releases it`,
+      `${new Intl.ListFormat("en").format(small)} kept the space that became free: 8 MiB or less, or under a quarter of the file, which new records use; --compact always returns it`,
     );
   }
 }

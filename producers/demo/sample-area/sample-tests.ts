@@ -36,17 +36,25 @@ export function insertTest(maker: Maker, run: Run, index: number): void {
     fresh ? 0 : duration, random.below(8) === 0 ? `seed ${random.below(1000)}` : "", startedAt,
     status === "FAIL" ? 1 : 0, status === "PASS" ? 1 : 0, run.archived ? 1 + random.below(3) : 0,
   );
-  insertSteps(maker, testId, startedAt);
+  insertSteps(maker, testId, startedAt, status === "FAIL");
   insertData(maker, testId);
 }
 
-function insertSteps({ plan, random, writer }: Maker, testId: number, startedAt: number): void {
+/** Of a failed test, the last step that ended failed. */
+function insertSteps(
+  { plan, random, writer }: Maker,
+  testId: number,
+  startedAt: number,
+  failed: boolean,
+): void {
+  const last = plan.stepsPerTest - 1 - ((plan.stepsPerTest - 1) % 2 === 1 ? 0 : 1);
   for (let step = 0; step < plan.stepsPerTest; step++) {
     const name = stepNames[Math.floor(step / 2) % stepNames.length] ?? "setup";
     // the other two states follow once all names had a start and an end
     const state = stepStates[(step % 2) + 2 * Math.floor(step / (2 * stepNames.length))] ?? "start";
     const log = step % 2 === 1 ? `${name}.log` : "";
-    writer.steps(testId, name, state, String(random.below(2)), startedAt + step, "", log);
+    const exitCode = failed && step === last ? 1 + random.below(2) : 0;
+    writer.steps(testId, name, state, step % 2 === 0 ? "-" : String(exitCode), startedAt + step, "", log);
   }
 }
 

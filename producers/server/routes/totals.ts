@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
 import { toJobsError } from "../../../shared/errors.ts";
+import { plural } from "../../../shared/text.ts";
 import { BoundedList, beginningOf } from "../../browse/bounded.ts";
 import type { FoundAreas } from "../../contract/area.ts";
 import type { FleetStatus, QueueStatus } from "../../contract/fleet.ts";
@@ -60,9 +61,21 @@ async function readTotals({ session, ask, areaPool }: ServerContext, ended: Ende
   ]);
   const areas = files && sumAreas(files[0], files[1], wrong);
   const jobs = farm && sumJobs(farm[0], farm[1], wrong);
+  if (farm !== null && files !== null) wrong.push(...stillAtHome(farm[0], files[0]));
   const list = new BoundedList<Trouble>(troubleBytes);
   for (const trouble of wrong.slice(0, mostTroubles)) list.add(shortened(trouble));
   return { areas, jobs, wrong: { total: wrong.length, list: list.rows } };
+}
+
+/** Drained hosts that areas still depend on. */
+function stillAtHome({ hosts }: FleetStatus, { areas }: FoundAreas): Trouble[] {
+  return hosts.flatMap(({ host, worker, drained }) => {
+    const names = [host, worker?.address];
+    const left = areas.filter(({ homehost }) => homehost !== null && names.includes(homehost)).length;
+    if (drained === null || left === 0) return [];
+    const text = `is drained, and still the homehost of ${plural(left, "area")}`;
+    return [{ kind: "host" as const, text, host }];
+  });
 }
 
 function shortened({ text, area, ...rest }: Trouble): Trouble {

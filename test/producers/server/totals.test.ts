@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { type Totals, totalsSchema } from "../../../producers/contract/totals.ts";
 import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { setDrained } from "../../../shared/queue/hosts.ts";
 import { edit, makeFifo, temporaryDirectory } from "../../support/area.ts";
 import {
   ask,
@@ -102,14 +103,16 @@ describe("the totals of a farm over HTTP", () => {
       };
       appendFileSync(join(failing.directory, ".mtjobs", "history.jsonl"), `${JSON.stringify(line)}\n`);
       await stage.enqueue("nowhere", stage.area("waiting", "nowhere"), "end");
+      await setDrained(stage.redis, stage.prefix, "nowhere", "ann@hosta");
       const { wrong, areas } = await totalsOf(stage);
       expect(areas).toMatchObject({ total: 3, unusable: 1 });
       expect(wrong.list).toEqual([
         { kind: "area", area: broken, text: expect.stringMatching(/./) },
         { kind: "job", area: failing.directory, text: "the last reduce failed" },
         { kind: "host", host: "nowhere", text: "no live worker, and 1 jobs in its queue" },
+        { kind: "host", host: "nowhere", text: "is drained, and still the homehost of 1 area" },
       ]);
-      expect(wrong.total).toBe(3);
+      expect(wrong.total).toBe(4);
     }));
 
   it("leave out runs of an area that cannot be read, and count the others", () =>

@@ -70,9 +70,9 @@ describe("a result as text", () => {
     expect(text).toContain("runs:\n  #7  ubuntu/nfs/w01.7\n  … and 1 more");
     expect(text).not.toContain("12.3 MB");
     const estimated = resultText({ ...result, dryRun: true, estimatedBytes: 4_500_000 });
-    expect(estimated).toContain("\n\nabout 4.5 MB of megatest.db\n\nruns:\n");
+    expect(estimated).toContain("\n\nabout 4.5 MB go from megatest.db to completed-runs.db\n\nruns:\n");
     const restored = resultText({ ...result, job: "restore", dryRun: true, estimatedBytes: 4_500_000 });
-    expect(restored).toContain("about 4.5 MB of completed-runs.db");
+    expect(restored).toContain("about 4.5 MB go back from completed-runs.db to megatest.db");
   });
 
   it("lets no control character of a run's name reach the terminal", () => {

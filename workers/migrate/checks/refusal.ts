@@ -25,7 +25,7 @@ export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {
 const hints: Partial<Record<ErrorCode, string>> = {
   pinned: "take [server] homehost out of megatest.config first",
   conflict: "resolve the conflict or wait until it is over, then try again",
-  "unfit-host": "name another host with --to, or fix this one",
+  "unfit-host": "repair what the failed checks name on that host, or choose another one (--to)",
   "too-soon": "wait, or pass --now",
   "not-quiescent": "wait, or pass --when-quiet; --stop-servers ends Megatest's servers",
   "several-caches":

@@ -3,6 +3,7 @@ import type uPlot from "uplot";
 import type { GainByAge } from "../../../contract/area.ts";
 import { bytes, number, runs, shown } from "../data/format.ts";
 import type { Resource } from "../data/resource.ts";
+import { may } from "../data/state.ts";
 import { fromZero, Plot, ticks } from "./plot.ts";
 
 /** `3 days`, `2 weeks`, `3 months`, `2 years` */
@@ -23,7 +24,7 @@ function table({ gains }: GainByAge): TemplateResult {
     <table aria-label="Gain by age">
       <thead>
         <tr>
-          ${["Runs older than", "Runs", "Tests", "Freed"].map((title) => html`<th scope="col">${title}</th>`)}
+          ${["Runs older than", "Runs", "Tests", "megatest.db smaller by"].map((title) => html`<th scope="col">${title}</th>`)}
         </tr>
       </thead>
       <tbody>
@@ -40,8 +41,9 @@ function table({ gains }: GainByAge): TemplateResult {
   </div>`;
 }
 
-/** What a reduce would free, in a sentence, as a curve and as a table. */
+/** By how much a reduce would make megatest.db smaller, in a sentence, as a curve and as a table. */
 export function gainSection(
+  path: string,
   { value, trouble }: Pick<Resource<GainByAge>, "value" | "trouble">,
   isReadable: boolean,
 ): TemplateResult {
@@ -52,7 +54,8 @@ export function gainSection(
       ${trouble === undefined ? nothing : html`<span class="bad" role="alert">${shown(trouble)}</span>`}
       ${value === undefined ? nothing : sentence(value, month)}
     </p>
-    <figure class="chart gain" role="img" aria-label="Bytes that a reduce would free, by the age of the runs; the table has the same"></figure>
+    ${value === undefined || !may("operate") ? nothing : actions(path, value, month)}
+    <figure class="chart gain" role="img" aria-label="By how many bytes a reduce would make megatest.db smaller, by the age of the runs; the table has the same"></figure>
     <details>
       <summary>As a table</summary>
       ${value === undefined ? nothing : table(value)}
@@ -63,10 +66,28 @@ function sentence(
   { bytes: size, freeBytes }: GainByAge,
   month: GainByAge["gains"][number] | undefined,
 ): string {
-  const vacuum = freeBytes === 0 ? "" : ` A vacuum alone would free ${bytes(freeBytes)}.`;
+  const vacuum =
+    freeBytes === 0 ? "" : ` ${bytes(freeBytes)} of it are free: a vacuum alone would return them.`;
   if (month === undefined || month.runs === 0)
     return `No run is older than 30 days: a reduce by that age would move nothing.${vacuum}`;
-  return `Moving ${runs(month.runs)} older than 30 days would free about ${bytes(month.bytes)} of ${bytes(size)}.${vacuum}`;
+  return `Moving ${runs(month.runs)} older than 30 days would make megatest.db, now ${bytes(size)}, about ${bytes(month.bytes)} smaller, and completed-runs.db as much larger.${vacuum}`;
+}
+
+/** Keeps every run: such a reduce moves nothing, and vacuums. */
+const keepAll = "1000000000";
+
+function actions(
+  path: string,
+  { freeBytes }: GainByAge,
+  month: GainByAge["gains"][number] | undefined,
+): TemplateResult {
+  const request = (text: string, given: Record<string, string>) =>
+    html`<a href="request?${new URLSearchParams({ area: path, ...given })}">${text}</a>`;
+  return html`<p class="choices">
+    ${month === undefined || month.runs === 0 ? nothing : request(`Move these ${runs(month.runs)}`, { job: "reduce", age: "30d" })}
+    ${freeBytes === 0 ? nothing : request("Vacuum alone", { job: "reduce", keep: keepAll, compact: "always" })}
+    ${request("Purge moved runs, which frees disk space", { job: "purge" })}
+  </p>`;
 }
 
 /** Draws the curve: the ages are steps of equal width, because they grow like a logarithm. */
@@ -95,7 +116,7 @@ export function gainPlot([place]: readonly HTMLElement[], gains: GainByAge["gain
         },
         series: [
           { label: "older than", value: (_plot, index) => (index === null ? "–" : ageAt(index)) },
-          line("freed", "bytes", colour("--line-1"), bytes),
+          line("smaller by", "bytes", colour("--line-1"), bytes),
           { ...line("runs", "runs", colour("--line-3"), number), dash: [8, 6] },
         ],
         axes: [

@@ -2,6 +2,7 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { PastMigration } from "../../../contract/area.ts";
 import type { Area } from "../data/documents.ts";
 import { clock, shown } from "../data/format.ts";
+import { may } from "../data/state.ts";
 import { jobLink } from "../widgets/links.ts";
 
 const nameOf = (host: string | null, address: string | null) => shown(host ?? address ?? "an unknown host");
@@ -43,5 +44,6 @@ export function homesSection(
         <strong class="path">${typeof home === "string" ? shown(home) : home}</strong>
         ${area?.pinned === true ? html`<span class="quiet">pinned: it is not migrated</span>` : nothing}
       </li>
-    </ol>`;
+    </ol>
+    ${area === undefined || area.pinned || !may("operate") ? nothing : html`<p><a href="request?${new URLSearchParams({ job: "migrate", area: area.area })}">Move it to another host</a></p>`}`;
 }

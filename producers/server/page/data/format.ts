@@ -3,6 +3,7 @@ const units = ["B", "kB", "MB", "GB", "TB"];
 /** `12.3 MB`; a dash if unknown. */
 export function bytes(count: number | null | undefined): string {
   if (count == null) return "–";
+  if (count < 0) return `−${bytes(-count)}`;
   const power = count < 1 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1);
   const value = count / 1000 ** power;
   return `${power === 0 ? value : value.toPrecision(3)} ${units[power]}`;

@@ -31,7 +31,7 @@ const choice = (name: string, label: string, ...choices: string[]) =>
 const selectors: readonly RequestField[] = [
   text("target", "Target", "ubuntu/nfs/%"),
   text("runname", "Run name", "w49%"),
-  text("age", "No activity for longer than", "30d"),
+  text("age", "Older than", "30d"),
   { name: "keep", label: "Keep the newest of each target", kind: "number", example: "5" },
   { name: "runId", label: "Run ids, separated by commas", kind: "list", example: "7,9", ...more },
   text("state", "State of the run", "new", more),
@@ -87,6 +87,17 @@ export const fieldsOf: Record<RequestKind, readonly RequestField[]> = {
     ...migration,
   ],
 };
+
+/** Members that say which runs a job is about; one of them must be given. */
+const selecting = ["target", "runname", "age", "keep", "runId", "state", "status"];
+
+export const noSelector =
+  "Say which runs: fill in at least one of Target, Run name, Older than, and Keep the newest. % as the run name means all.";
+
+/** Whether what was given says which runs a reduce, a restore or a purge is about. */
+export function hasSelector(given: Readonly<Record<string, unknown>>): boolean {
+  return selecting.some((name) => given[name] !== undefined && given[name] !== "");
+}
 
 /** What the user typed, by field. */
 export type Given = Readonly<Record<string, string>>;

@@ -96,7 +96,7 @@ export class AreaPage implements PageView {
       <div aria-busy=${area === undefined && trouble === undefined}>${facts(path, area)}</div>
       <p><a href=${areaAddress(path, "/runs")}>All runs of this area</a></p>
       <h2>Sizes and runs over time</h2>
-      ${sizePlaces} ${gainSection(this.#gain, isReadable || (area === undefined && trouble === undefined))}
+      ${sizePlaces} ${gainSection(path, this.#gain, isReadable || (area === undefined && trouble === undefined))}
       <h2>Jobs</h2>
       ${jobsOf(path).map((job) =>
         job.state === "active"

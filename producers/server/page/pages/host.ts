@@ -1,10 +1,11 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { JobSummary } from "../../../contract/job.ts";
+import { send } from "../data/api.ts";
 import type { Host } from "../data/documents.ts";
 import { clock, number, shown } from "../data/format.ts";
 import { Resource } from "../data/resource.ts";
 import type { PageView } from "../data/router.ts";
-import { isHomeOf, state } from "../data/state.ts";
+import { changed, isHomeOf, may, state } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
 import { failingList, schedulesTable } from "../widgets/automatic.ts";
 import { waitingOf, workerState } from "../widgets/host-card.ts";
@@ -24,6 +25,8 @@ export class HostPage implements PageView {
   readonly #name: string;
   readonly #recent = new Resource<Jobs>();
   readonly #failed = new Resource<Jobs>();
+  #isBusy = false;
+  #trouble: string | undefined;
 
   constructor(name: string) {
     this.#name = name;
@@ -40,7 +43,37 @@ export class HostPage implements PageView {
     if (host === undefined)
       return html`${title}
         <p>No host of this name has had a worker or a job. <a href="hosts">All hosts</a></p>`;
-    return html`${title} ${facts(host)} ${this.#queue(host)} ${areas(host)} ${automatic(host)} ${this.#ended()}`;
+    return html`${title} ${facts(host)} ${this.#drain(host)} ${this.#queue(host)} ${areas(host)} ${automatic(host)} ${this.#ended()}`;
+  }
+
+  /** A link to the drain of the host, or what takes it back. */
+  #drain({ host, drained }: Host): TemplateResult | typeof nothing {
+    if (!may("operate")) return nothing;
+    const trouble =
+      this.#trouble === undefined
+        ? nothing
+        : html`<p class="bad path" role="alert">${shown(this.#trouble)}</p>`;
+    if (drained === null)
+      return html`${trouble}<p><a href="request?${new URLSearchParams({ job: "drain", host })}">Drain this host: move all areas away</a></p>`;
+    return html`${trouble}
+      <p class="actions">
+        <button type="button" class="outline" aria-busy=${this.#isBusy} @click=${() => void this.#undrain()}>Let it take areas again</button>
+      </p>
+      <p class="quiet">
+        Areas that have left it stay where their homes are now. To bring one back, <a href="request?${new URLSearchParams({ job: "migrate", to: host })}">request its migration</a>.
+      </p>`;
+  }
+
+  async #undrain(): Promise<void> {
+    if (this.#isBusy) return;
+    this.#isBusy = true;
+    changed();
+    this.#trouble = await send(`hosts/${encodeURIComponent(this.#name)}/drain`, undefined, "DELETE").then(
+      () => undefined,
+      (error: unknown) => (error as Error).message,
+    );
+    this.#isBusy = false;
+    changed();
   }
 
   #queue({ host }: Host): TemplateResult {
@@ -90,14 +123,11 @@ function facts(host: Host): TemplateResult {
       ${fact("jobs", `${number(waitingOf(host))} waiting, ${counted.join(", ")}`)}
       ${
         drained === null
-          ? fact(
-              "new areas",
-              html`are taken; <code>mtjobs drain ${shown(host.host)}</code> moves all areas away`,
-            )
+          ? fact("new areas", "are taken")
           : fact(
               "drained",
               html`by ${shown(drained.by)} ${when(drained.at)}: takes no new areas until
-                <code>mtjobs undrain ${shown(host.host)}</code>`,
+                <code>mtjobs undrain ${shown(host.host)}</code>, or the button below`,
             )
       }
     </dl>

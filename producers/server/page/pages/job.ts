@@ -173,10 +173,10 @@ function facts(job: JobReport): TemplateResult {
 
 /** Links to the runs that a job moved, or that a dry run would move; purged ones are nowhere. */
 function movedRuns(result: JobReport["result"]): TemplateResult | typeof nothing {
-  const { area, job, runs = [] } = (result ?? {}) as Partial<MoveResult>;
+  const { area, job, runs = [], moved } = (result ?? {}) as Partial<MoveResult>;
   if (area === undefined || job === "purge" || runs.length === 0) return nothing;
   return html`<details ?open=${runs.length <= fewRuns}>
-    <summary>${runs.length === 1 ? "1 run" : `${number(runs.length)} runs`}</summary>
+    <summary>${runs.length === 1 ? "1 run" : `${number(runs.length)} runs`}${(moved?.runs ?? 0) > runs.length ? ` of ${number(moved?.runs)}` : ""}</summary>
     <ul aria-label="Runs">
       ${runs.map(({ id, target, runname }) => html`<li>${runLink(area, id, `${target}/${runname}`)} <span class="quiet">run ${id}</span></li>`)}
     </ul>

@@ -6,7 +6,9 @@ import {
   commandLine,
   fieldsOf,
   type Given,
+  hasSelector,
   membersOf,
+  noSelector,
   type RequestField,
   type RequestKind,
 } from "../data/request-fields.ts";
@@ -16,12 +18,15 @@ import { Attempt } from "../widgets/attempt.ts";
 import { outcomeOf, startForReal } from "../widgets/attempt-outcome.ts";
 import { copyable } from "../widgets/copyable.ts";
 import { requestInput, textIn } from "../widgets/fields.ts";
-import { type Answer, answerText } from "./request-answer.ts";
+import { type Answer, AnswerView } from "./request-answer.ts";
 
 const kinds = Object.keys(fieldsOf) as RequestKind[];
 
 /** Jobs that can be repeated. */
 const repeatable: readonly RequestKind[] = ["reduce", "migrate"];
+
+/** Jobs of which somebody must say which runs they are about. */
+const selects: readonly RequestKind[] = ["reduce", "restore", "purge"];
 
 const repeatFields: readonly RequestField[] = [
   { name: "cron", label: "Repeat at (cron pattern)", kind: "text", example: "0 2 * * *" },
@@ -30,9 +35,11 @@ const repeatFields: readonly RequestField[] = [
 ];
 
 const about: Record<RequestKind, string> = {
-  reduce: "Move finished runs to completed-runs.db.",
+  reduce:
+    "Move finished runs from megatest.db to completed-runs.db, where Megatest's queries with -full-db find them. The area as a whole keeps its size.",
   restore: "Move runs back from completed-runs.db.",
-  purge: "Remove moved runs for good, after each was exported and the export compared.",
+  purge:
+    "Remove moved runs from completed-runs.db for good, after each was exported and the export compared. It frees the space that they take.",
   import: "Put an exported run back into completed-runs.db.",
   migrate: "Make another host the homehost of the area.",
   drain: "Migrate every area away from a host, and give it no new one.",
@@ -42,6 +49,7 @@ const about: Record<RequestKind, string> = {
 export class RequestPage implements PageView {
   #attempt: Attempt | undefined;
   #answer: Answer | undefined;
+  readonly #answerView = new AnswerView();
   #trouble: Refusal | undefined;
   #isAsking = false;
 
@@ -195,7 +203,7 @@ export class RequestPage implements PageView {
     // Not disabled while it works: the focus would be lost.
     const busy = this.#isBusy;
     if (this.#isRepeated) return html`<button type="submit" aria-busy=${busy}>Add the schedule</button>`;
-    return html`<button type="submit" aria-busy=${busy}>Try it (dry run)</button> ${this.#earnest(kind)}`;
+    return html`<button type="submit" class="outline" aria-busy=${busy && this.#attempt?.dryRun !== false}>Try it (dry run)</button> ${this.#earnest(kind)}`;
   }
 
   /** Offers the real job only after a dry run of the same request. */
@@ -203,8 +211,8 @@ export class RequestPage implements PageView {
     if (kind !== "drain") return startForReal(this.#attempt, () => this.#start(false));
     const isTried = this.#answer !== undefined && "drain" in this.#answer && this.#answer.drain.dryRun;
     if (!isTried) return nothing;
-    return html`<button type="button" class="secondary" @click=${() => void this.#drain(false)}>
-      Drain ${shown(this.#subject)} now
+    return html`<button type="button" @click=${() => void this.#drain(false)}>
+      Drain ${shown(this.#subject)} ${this.#given.whenQuiet ? "as its areas get quiet" : "now"}
     </button>`;
   }
 
@@ -212,9 +220,24 @@ export class RequestPage implements PageView {
     event.preventDefault();
     if (this.#isBusy) return;
     this.#forget();
+    this.#trouble = this.#ownProblem();
+    if (this.#trouble !== undefined) {
+      changed();
+      return;
+    }
     if (this.#isRepeated) void this.#addSchedule();
     else if (this.#kind === "drain") void this.#drain(true);
     else this.#start(true);
+  }
+
+  /** What can be told without the server, in the words of the form. */
+  #ownProblem(): Refusal | undefined {
+    const { deadline = "", whenQuiet = "" } = this.#given;
+    if (selects.includes(this.#kind) && !hasSelector(this.#given)) return new Refusal(noSelector, 0);
+    const waits = fieldsOf[this.#kind].some(({ name }) => name === "whenQuiet");
+    if (!waits || deadline === "" || whenQuiet !== "") return undefined;
+    const problem = 'deadline: only with "Wait until the area is quiet": tick that, or empty this field';
+    return new Refusal(problem, 0, [problem]);
   }
 
   get #request(): Record<string, unknown> {
@@ -259,6 +282,6 @@ export class RequestPage implements PageView {
   }
 
   #outcome(): TemplateResult | typeof nothing {
-    return this.#answer === undefined ? outcomeOf(this.#attempt) : answerText(this.#answer);
+    return this.#answer === undefined ? outcomeOf(this.#attempt) : this.#answerView.view(this.#answer);
   }
 }

@@ -7,7 +7,7 @@ import { type PageView, query } from "../data/router.ts";
 import { state } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
 import { jobTable } from "../widgets/job-table.ts";
-import { areaLink, hostLink, runLink } from "../widgets/links.ts";
+import { areaAddress, areaLink, begun, hostLink, runLink } from "../widgets/links.ts";
 
 /** Results of each kind. */
 const most = 20;
@@ -42,7 +42,13 @@ export class SearchPage implements PageView {
     const found = [searchAreas(text), searchHosts(text), this.#searchJobs(text), this.#searchRuns(text)];
     const nothingFound = found.every(({ count }) => count === 0);
     return html`<h1 class="path">Search: ${shown(text)}</h1>
-      ${nothingFound ? html`<p role="status">Nothing found.</p>` : found.map(section)}`;
+      ${
+        nothingFound
+          ? html`<p role="status">
+            Nothing found. The names of areas, hosts and runs, the paths of areas and the ids of jobs are searched, not tests, their hosts, or dates.
+          </p>`
+          : found.map(section)
+      }`;
   }
 
   #searchJobs(text: string): Found {
@@ -66,25 +72,44 @@ export class SearchPage implements PageView {
       count: trouble !== undefined || value?.runs === null ? 1 : value?.runs.list.length,
       list: () =>
         trouble === undefined
-          ? runsList(value?.runs)
+          ? runsList(value?.runs, text)
           : html`<p class="bad" role="alert">${shown(trouble)}</p>`,
     };
   }
 }
 
-function runsList(found: Search["runs"] | undefined): TemplateResult {
+type FoundRuns = NonNullable<Search["runs"]>;
+
+/** The runs found, by area in the order of the answer. */
+function byArea(list: FoundRuns["list"]): [string, FoundRuns["list"]][] {
+  const groups = new Map<string, FoundRuns["list"]>();
+  for (const run of list) groups.set(run.area, [...(groups.get(run.area) ?? []), run]);
+  return [...groups];
+}
+
+function runsList(found: Search["runs"] | undefined, text: string): TemplateResult {
   if (found === undefined) return html``;
   if (found === null) return html`<p class="bad" role="alert">The areas' file system does not respond.</p>`;
   const { list, complete, searched, total } = found;
-  return html`<ul>
-      ${list.map(
-        ({ area, id, target, runname, where }) =>
-          html`<li class="path">
-            ${runLink(area, id, `${target}/${runname}`)} <span class="quiet">run ${id} in ${where} of</span> ${areaLink(area)}
-          </li>`,
-      )}
-    </ul>
-    ${complete ? "" : html`<p class="quiet">There may be more: ${searched} of ${total} areas were searched.</p>`}`;
+  const pattern = `%${text}%`;
+  return html`${byArea(list).map(
+    ([area, runs]) => html`<h3 class="path">${areaLink(area)}</h3>
+        <ul>
+          ${runs.map(
+            ({ id, target, runname, where, begunAt }) =>
+              html`<li class="path">
+                ${runLink(area, id, `${target}/${runname}`)} ${begun(begunAt)} <span class="quiet">run ${id} in ${where}</span>
+              </li>`,
+          )}
+        </ul>
+        ${
+          complete
+            ? ""
+            : html`<p><a href=${areaAddress(area, "/runs", { runname: pattern })}>All runs of this area with ${shown(text)} in their name</a></p>`
+        }`,
+  )}
+    ${searched < total ? html`<p class="quiet">${searched} of ${total} areas were searched.</p>` : ""}
+    ${complete || searched < total ? "" : html`<p class="quiet">The newest runs of each area are listed.</p>`}`;
 }
 
 const contains = (whole: string, part: string) => whole.toLowerCase().includes(part.toLowerCase());

@@ -2,10 +2,10 @@ import { html, nothing, type TemplateResult } from "lit-html";
 import type { BrowsedRun, RunDetail } from "../../../contract/runs.ts";
 import { number, shown } from "../data/format.ts";
 import { Resource } from "../data/resource.ts";
-import type { PageView } from "../data/router.ts";
+import { type PageView, query } from "../data/router.ts";
 import { changed, may } from "../data/state.ts";
 import { nameOf } from "../widgets/area-row.ts";
-import { areaAddress, areaLink, begun, sqlLink } from "../widgets/links.ts";
+import { areaAddress, areaLink, begunAt, sqlLink } from "../widgets/links.ts";
 import { type AreaFinder, jobsMark, unknownArea } from "./area-of-address.ts";
 import { MoveRuns } from "./move-runs.ts";
 import { testsSql } from "./run-list.ts";
@@ -20,6 +20,7 @@ export class RunPage implements PageView {
   #tests: TestList | undefined;
   #form: MoveRuns | undefined;
   #jobs: string | undefined;
+  #isScrolled = !query().has("test");
 
   constructor(find: AreaFinder, id: string) {
     this.#find = find;
@@ -29,6 +30,14 @@ export class RunPage implements PageView {
   title(): string {
     const run = this.#run.value?.run;
     return run === undefined ? `Run ${shown(this.#id)}` : shown(`${run.target}/${run.runname}`).slice(0, 200);
+  }
+
+  /** Once: a link to a test leads to it. */
+  drawn(): void {
+    const opened = this.#isScrolled ? null : document.querySelector("tr.opened");
+    if (opened === null || opened.querySelector("[aria-busy=true]") !== null) return;
+    this.#isScrolled = true;
+    opened.previousElementSibling?.scrollIntoView({ block: "start" });
   }
 
   view(): TemplateResult {
@@ -81,7 +90,7 @@ function facts({ run, source }: RunDetail): TemplateResult {
   return html`<dl class="facts">
     ${fact("lives in", lives)} ${fact("id there", String(run.id))} ${fact("state", runState(run.state, run.status))}
     ${Object.entries(run.keys).map(([key, value]) => fact(key, shown(value)))} ${text("contour", run.contour)}
-    ${fact("began", begun(run.begunAt))} ${fact("last update", begun(run.lastUpdateAt))} ${text("owner", run.owner)}
+    ${fact("began", begunAt(run.begunAt))} ${fact("last update", begunAt(run.lastUpdateAt))} ${text("owner", run.owner)}
     ${text("comment", run.comment)}
     ${run.cut === undefined ? nothing : fact("cut, because it is long", run.cut.join(", "))}
   </dl>`;

@@ -33,8 +33,9 @@ export function runState(state: string | null, status: string | null): TemplateR
   return stateText(kindOf(state, status), words);
 }
 
-/** A step's status is the exit code of its program. */
+/** The status of a step that has ended is the exit code of its program. */
 export function stepState(state: string | null, status: string | null): TemplateResult {
+  if (state === "start") return stateText("quiet", "start");
   if (status === null || !/^-?\d+$/.test(status)) return runState(state, status);
   return stateText(status === "0" ? "good" : "bad", `${state ?? ""} ${status}`);
 }

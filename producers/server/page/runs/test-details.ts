@@ -1,11 +1,13 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunId } from "../../../../shared/sqlite/run-id.ts";
+import { elapsedText } from "../../../../shared/time/elapsed.ts";
 import type { BrowsedData, BrowsedStep, TestDetail } from "../../../contract/runs.ts";
 import { ask } from "../data/api.ts";
 import { shown } from "../data/format.ts";
 import { changed, may } from "../data/state.ts";
 import { cardTable } from "../widgets/card-table.ts";
-import { begun, sqlLink } from "../widgets/links.ts";
+import { copyable } from "../widgets/copyable.ts";
+import { begunAt, sqlLink } from "../widgets/links.ts";
 import { runState, stepState } from "./state-text.ts";
 
 type Part = "steps" | "data";
@@ -64,7 +66,7 @@ export class TestDetails {
         : nothing;
     return html`${trouble} ${facts(test)}
       <h3>Steps ${sql("test_steps")}</h3>
-      ${table("Steps", ["Step", "State", "Began", "Log", "Comment"], steps.rows.map(stepRow))}
+      ${table("Steps", ["Step", "State", "Began", "Took", "Log", "Comment"], stepsOf(steps.rows).map(stepRow))}
       ${this.#more("steps", steps.next)}
       <h3>Data ${sql("test_data")}</h3>
       ${table("Data", ["Variable", "Value", "Expected", "Tolerance", "Status", "Comment"], data.rows.map(dataRow))}
@@ -83,13 +85,24 @@ function facts(test: TestDetail["test"]): TemplateResult {
       ? nothing
       : html`<dt>${name}</dt>
           <dd>${shown(String(value))}</dd>`;
+  const path = (name: string, value: string | null | undefined) =>
+    value == null || value === ""
+      ? nothing
+      : html`<dt>${name}</dt>
+          <dd>${copyable(value, `Copy the ${name}`)}</dd>`;
   return html`<dl class="facts">
-    ${fact("directory", test.rundir)} ${fact("short path", test.shortdir)}
-    ${fact("directory before it was restored", test.formerRundir)} ${fact("log", test.finalLog)}
+    ${path("directory", test.rundir)} ${fact("short path", test.shortdir)}
+    ${fact("directory before it was restored", test.formerRundir)} ${path("log", logOf(test))}
     ${fact("comment", test.comment)} ${fact("attempt", test.attempt)} ${fact("machine", test.uname)} ${fact("CPU load", test.cpuload)}
     ${fact("disk free", test.diskfree)} ${fact("archived", test.archived)}
     ${fact("cut, because it is long", test.cut?.join(", "))}
   </dl>`;
+}
+
+/** The path of the test's log, which Megatest keeps relative to the directory. */
+function logOf({ rundir, finalLog }: TestDetail["test"]): string | null {
+  const isRelative = finalLog !== null && finalLog !== "" && !finalLog.startsWith("/") && rundir !== null;
+  return isRelative ? `${rundir.replace(/\/+$/, "")}/${finalLog}` : finalLog;
 }
 
 const measures = new Set(["Value", "Expected", "Tolerance"]);
@@ -102,12 +115,39 @@ function table(label: string, titles: readonly string[], rows: readonly Template
 const text = (label: string, value: string | null) =>
   html`<td data-label=${label} class="path">${shown(value ?? "")}</td>`;
 
-function stepRow({ stepname, state, status, begunAt, logfile, comment }: BrowsedStep): TemplateResult {
+/** A step by its first row, and by the row of its end if it has one. */
+interface Step {
+  first: BrowsedStep;
+  last: BrowsedStep;
+}
+
+/** Megatest has a row for the start of a step and one for its end. */
+function stepsOf(rows: readonly BrowsedStep[]): Step[] {
+  const steps: Step[] = [];
+  const started = new Map<string | null, Step>();
+  for (const row of rows) {
+    const { stepname, state } = row;
+    const known = state === "end" ? started.get(stepname) : undefined;
+    if (known !== undefined) {
+      known.last = row;
+      started.delete(stepname);
+      continue;
+    }
+    const step = { first: row, last: row };
+    if (state === "start") started.set(stepname, step);
+    steps.push(step);
+  }
+  return steps;
+}
+
+function stepRow({ first, last }: Step): TemplateResult {
+  const took = first === last || first.begunAt === null ? null : (last.begunAt ?? Number.NaN) - first.begunAt;
   return html`<tr>
-    <th scope="row"><div class="path">${shown(stepname ?? "")}</div></th>
-    <td data-label="state">${stepState(state, status)}</td>
-    <td data-label="began">${begun(begunAt)}</td>
-    ${text("log", logfile)} ${text("comment", comment)}
+    <th scope="row"><div class="path">${shown(first.stepname ?? "")}</div></th>
+    <td data-label="state">${stepState(last.state, last.status)}</td>
+    <td data-label="began">${begunAt(first.begunAt)}</td>
+    <td data-label="took">${took !== null && took >= 0 ? elapsedText(took * 1000) : "–"}</td>
+    ${text("log", last.logfile || first.logfile)} ${text("comment", last.comment || first.comment)}
   </tr>`;
 }
 

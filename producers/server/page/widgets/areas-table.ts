@@ -135,5 +135,9 @@ export function areasTable(): TemplateResult {
         </tbody>
       </table>
     </div>
-    ${pages(page, found.length, last)}`;
+    ${pages(page, found.length, last)}
+    <p class="quiet">
+      Gain: by how much a reduce by the area's own policy, or else of runs older than 30 days, would make megatest.db smaller. What it moves
+      is in completed-runs.db then: only a purge frees disk space.
+    </p>`;
 }

@@ -9,21 +9,23 @@ import { progressOf } from "./progress.ts";
 /** Listed runs of a result; the job's page has all. */
 const listed = 50;
 
-/** A button that starts the real job; only after a dry run of it that would do something. */
+/** A button that starts the real job, only after a dry run of it that would do something; busy while that runs. */
 export function startForReal(
   attempt: Attempt | undefined,
   start: () => void,
 ): TemplateResult | typeof nothing {
-  const { request, dryRun, job } = attempt ?? {};
-  if (request === undefined || dryRun !== true || job?.state !== "completed") return nothing;
+  if (attempt === undefined) return nothing;
+  const { request, dryRun, job } = attempt;
+  const kind = String(request.job);
+  const name = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+  if (!dryRun && attempt.isBusy) return html`<button type="button" aria-busy="true">${name}</button>`;
+  if (!dryRun || job?.state !== "completed") return nothing;
   // A migration's result has other members.
   const count = job.result?.moved?.runs;
-  if (count === 0) return nothing;
-  const kind = String(request.job);
-  const what = count === undefined ? "" : ` ${runs(count)}`;
-  return html`<button type="button" class="secondary" @click=${start}>
-    ${kind.charAt(0).toUpperCase()}${kind.slice(1)}${what} now
-  </button>`;
+  const vacuums = request.compact === "always";
+  if (count === 0 && !vacuums) return nothing;
+  const what = count === undefined ? "" : ` ${runs(count)}${vacuums ? " and vacuum" : ""}`;
+  return html`<button type="button" @click=${start}>${name}${what} now</button>`;
 }
 
 /** How far a job has come, or what it did; its form shows why the server refused it. */
@@ -48,18 +50,38 @@ export function outcomeOf(attempt: Attempt | undefined): TemplateResult | typeof
 }
 
 function doneText(kind: unknown, dryRun: boolean, result: MoveResult): string {
-  const { moved, skippedCounts, estimatedBytes } = result;
+  const { moved, skippedCounts } = result;
   // A migration's result has other members.
   if (moved === undefined) return dryRun ? "It could move now." : "Done.";
   const { did } = verbOf(kind);
   const stay = Object.entries(skippedCounts).map(([reason, count]) => `${number(count)} ${reason}`);
   const rest = stay.length === 0 ? "" : `; not ${did}: ${stay.join(", ")}`;
-  return `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${sizeText(kind, estimatedBytes)}${rest}.`;
+  return `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${rest}. ${dryRun ? estimateText(kind, result) : sizesText(kind, result)}`;
 }
 
-function sizeText(kind: unknown, estimated: number | undefined): string {
-  if (estimated === undefined) return "";
-  return `, about ${bytes(estimated)} of ${kind === "reduce" ? "megatest.db" : "completed-runs.db"}`;
+const goesTo: Record<string, string> = {
+  reduce: " go from megatest.db to completed-runs.db",
+  restore: " go back from completed-runs.db to megatest.db",
+  purge: " leave completed-runs.db",
+};
+
+/** What moves is not freed: the other database grows by as much. */
+function estimateText(kind: unknown, { estimatedBytes, moved }: MoveResult): string {
+  if (estimatedBytes === undefined || !moved.runs) return "";
+  return `About ${bytes(estimatedBytes)}${goesTo[String(kind)] ?? ""}.`;
+}
+
+/** `megatest.db 46.1 MB → 1.11 MB, completed-runs.db 0 B → 45.5 MB.` */
+function sizesText(kind: unknown, { bytes: sizes }: MoveResult): string {
+  const changes = ["megatest.db", "completed-runs.db"].flatMap((file) => {
+    const size = sizes[file];
+    return size === undefined ? [] : [`${file} ${bytes(size.before)} → ${bytes(size.after)}`];
+  });
+  const again =
+    kind === "restore"
+      ? " A later reduce moves the runs again if its rules match; with touch they count as new."
+      : "";
+  return `${changes.join(", ")}.${again}`;
 }
 
 function runList({ runs: all = [], moved }: MoveResult): TemplateResult | typeof nothing {

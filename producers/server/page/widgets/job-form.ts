@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { RunId } from "../../../../shared/sqlite/run-id.ts";
 import { runs, shown } from "../data/format.ts";
+import { hasSelector, noSelector } from "../data/request-fields.ts";
 import { changed } from "../data/state.ts";
 import { Attempt } from "./attempt.ts";
 import { outcomeOf, startForReal } from "./attempt-outcome.ts";
@@ -17,6 +18,7 @@ export class JobForm {
   readonly #chosen: ChosenRuns | undefined;
   readonly #ended: () => void;
   #attempt: Attempt | undefined;
+  #lacksSelector = false;
 
   /** @param ended called when a job has completed that was no dry run; of chosen runs the form then shows only the outcome */
   constructor(area: string, { chosen, ended = () => {} }: { chosen?: ChosenRuns; ended?: () => void } = {}) {
@@ -38,7 +40,7 @@ export class JobForm {
         isDone
           ? nothing
           : html`<div class="actions">
-              <button type="submit" class="outline" aria-busy=${this.#isBusy}>Try to ${what} (dry run)</button>
+              <button type="submit" class="outline" aria-busy=${this.#isTrying}>Try to ${what} (dry run)</button>
               ${this.#earnest()}
             </div>`
       }
@@ -57,10 +59,10 @@ export class JobForm {
       <div class="choose">
         <label>Job<select name="job"><option>reduce</option><option>restore</option></select></label>
         ${input("target", "Target", "ubuntu/nfs/%")} ${input("runname", "Run name", "%")}
-        ${input("age", "Older than", "30d")} ${input("keep", "Keep the newest", "0")}
+        ${input("age", "Older than", "30d")} ${input("keep", "Keep the newest of each target", "5")}
       </div>
       <div class="actions">
-        <button type="submit" aria-busy=${this.#isBusy}>Try it (dry run)</button>
+        <button type="submit" class="outline" aria-busy=${this.#isTrying}>Try it (dry run)</button>
         ${this.#earnest()}
         <a href="request?${new URLSearchParams({ area: this.#area })}">All options</a>
       </div>
@@ -72,6 +74,10 @@ export class JobForm {
     return this.#attempt?.isBusy === true;
   }
 
+  get #isTrying(): boolean {
+    return this.#isBusy && this.#attempt?.dryRun === true;
+  }
+
   /** For the same input only: what is typed ends the attempt. */
   #earnest(): TemplateResult | typeof nothing {
     const attempt = this.#attempt;
@@ -79,7 +85,7 @@ export class JobForm {
   }
 
   #outcome(): TemplateResult | typeof nothing {
-    const { trouble } = this.#attempt ?? {};
+    const trouble = this.#attempt?.trouble ?? (this.#lacksSelector ? noSelector : undefined);
     return trouble === undefined ? outcomeOf(this.#attempt) : html`<p class="bad path">${shown(trouble)}</p>`;
   }
 
@@ -87,6 +93,7 @@ export class JobForm {
   #forget(): void {
     this.#attempt?.abandon();
     this.#attempt = undefined;
+    this.#lacksSelector = false;
     changed();
   }
 
@@ -95,6 +102,11 @@ export class JobForm {
     if (this.#isBusy) return;
     const given = [...new FormData(event.target as HTMLFormElement)].filter(([, value]) => value !== "");
     const { keep, ...rest } = Object.fromEntries(given);
+    this.#lacksSelector = this.#chosen === undefined && !hasSelector(Object.fromEntries(given));
+    if (this.#lacksSelector) {
+      changed();
+      return;
+    }
     const request: Record<string, unknown> = this.#chosen
       ? { ...this.#chosen, area: this.#area }
       : { ...rest, area: this.#area, keep: keep === undefined ? undefined : Number(keep) };

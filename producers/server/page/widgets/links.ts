@@ -60,7 +60,19 @@ export function when(time: string | null | undefined): TemplateResult | typeof n
   return html`<time datetime=${time} title=${clock(time)}>${ago(time)}</time>`;
 }
 
-/** The same for seconds since 1970. */
+/** `2025-08-04 484 days ago`, for seconds since 1970, with the time of day for the pointer. */
 export function begun(seconds: number | null): TemplateResult | string {
-  return seconds === null ? "–" : html`${when(new Date(seconds * 1000).toISOString())}`;
+  return dated(seconds, "YYYY-MM-DD".length);
+}
+
+/** `2025-08-04 02:10:04 484 days ago`, for seconds since 1970. */
+export function begunAt(seconds: number | null): TemplateResult | string {
+  return dated(seconds, undefined);
+}
+
+function dated(seconds: number | null, shownLength: number | undefined): TemplateResult | string {
+  if (seconds === null) return "–";
+  const time = new Date(seconds * 1000).toISOString();
+  return html`<time datetime=${time} title=${clock(time)}>${clock(time).slice(0, shownLength)}</time>
+    <span class="quiet">${ago(time)}</span>`;
 }

@@ -21,8 +21,8 @@ export function figures(totals: Totals | undefined): TemplateResult {
   return html`<dl class="figures" aria-busy=${totals === undefined}>
     ${figure("Areas", number(areas?.total), areas?.unusable ? `${number(areas.unusable)} unusable` : "")}
     ${figure("Runs in megatest.db", number(areas?.runs[here]), areas && `${bytes(areas.bytes[here])}${counted}`)}
-    ${figure("Archived runs", number(areas?.runs[moved]), areas && bytes(areas.bytes[moved]))}
-    ${figure("Bytes saved", bytes(areas?.savedBytes), "since the beginning")}
+    ${figure("Moved runs", number(areas?.runs[moved]), areas && bytes(areas.bytes[moved]))}
+    ${figure("Bytes saved", bytes(areas?.savedBytes), "in megatest.db")}
     ${figure(
       "Jobs in 24 hours",
       jobs == null ? "–" : number(jobs.completed + jobs.failed + jobs.cancelled),
@@ -30,7 +30,7 @@ export function figures(totals: Totals | undefined): TemplateResult {
         ? ""
         : html`<a href="jobs?state=failed">${number(jobs.failed)} failed</a>, ${number(jobs.unfinished)} unfinished`,
     )}
-    ${figure("Wrong", number(wrong?.total), wrong?.total ? html`<a href="#wrong">what</a>` : "")}
+    ${figure("Problems", number(wrong?.total), wrong?.total ? html`<a href="#wrong">show</a>` : "")}
   </dl>`;
 }
 

@@ -95,7 +95,9 @@ describe.skipIf(!testsAllPages)("the page of an area (needs Chromium)", { timeou
   it("tells what a reduce would gain by age, as a curve and as a table with the same figures", async () => {
     const { page } = await browser.open(addressOf("new"), wide);
     await ready(page);
-    await page.getByText(/Moving \d+ runs older than 30 days would free about/).waitFor();
+    await page
+      .getByText(/Moving \d+ runs older than 30 days would make megatest\.db, now [\d.]+ [kM]B, about/)
+      .waitFor();
     await page.getByText("As a table").click();
     const rows = await page.getByRole("table", { name: "Gain by age" }).locator("tbody tr").allInnerTexts();
     expect(rows[0]).toMatch(/^1 day\s+\d+\s+\d+\s+[\d.]+ kB$/);

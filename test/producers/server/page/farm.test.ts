@@ -14,7 +14,7 @@ import {
 
 const wide = { viewport: { width: 1280, height: 800 } };
 
-/** Areas of a farm, by name: where they are at home, their runs, and over how many days these began. */
+/** Areas of a farm by name, with their homehosts, their runs, and the number of days over which these began. */
 const areas = {
   chip: { host: "hosta", runs: 120, days: 700, testsPerRun: 20 },
   dsp: { host: "hosta", runs: 60, days: 300, testsPerRun: 10 },
@@ -105,9 +105,11 @@ describe.skipIf(!testsAllPages)(
         wide,
       );
       const form = page.getByRole("form", { name: "Request a job" });
-      await form.getByLabel("No activity for longer than").fill("60d");
+      await form.getByLabel("Older than").fill("60d");
       await form.getByRole("button", { name: "Try it" }).click();
-      await form.getByText(/\d+ runs would be moved, about [\d.]+ [kM]B of megatest\.db/).waitFor();
+      await form
+        .getByText(/\d+ runs would be moved.*About [\d.]+ [kM]B go from megatest\.db to completed-runs\.db/)
+        .waitFor();
       await form.getByText("The runs").click();
       await picture(page, "request");
       const sql =

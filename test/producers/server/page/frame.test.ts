@@ -121,6 +121,9 @@ describe.skipIf(!hasBrowser)("the page's frame (needs Chromium)", { timeout: 150
     await search.fill(run.runname);
     await search.press("Enter");
     const runs = page.locator("section", { has: page.getByRole("heading", { name: "Runs" }) });
+    expect(await runs.getByRole("listitem").first().innerText()).toMatch(
+      /20\d\d-\d\d-\d\d .* ago run \d+ in/,
+    );
     await runs
       .getByRole("listitem")
       .getByRole("link", { name: `${run.target}/${run.runname}` })

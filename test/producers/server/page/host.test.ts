@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it } from "vitest";
-import { clearDrained, setDrained } from "../../../../shared/queue/hosts.ts";
+import { listDrained, setDrained } from "../../../../shared/queue/hosts.ts";
 import { testsAllPages, withBrowser, withServerStage } from "../../../support/queue.ts";
 
 describe.skipIf(!testsAllPages)("the page of a host (needs Chromium)", { timeout: 150_000 }, () => {
@@ -59,8 +59,11 @@ describe.skipIf(!testsAllPages)("the page of a host (needs Chromium)", { timeout
     const { page } = await open("hosts/hostd");
     await page.getByText(/by ann@hosta .*: takes no new areas until/).waitFor();
     await page.getByText("mtjobs undrain hostd").waitFor();
-    await clearDrained(stage.redis, stage.prefix, "hostd");
-    await page.getByText("mtjobs drain hostd").waitFor();
+    await page.getByRole("button", { name: "Let it take areas again" }).click();
+    const drain = page.getByRole("link", { name: "Drain this host" });
+    await drain.waitFor();
+    expect(await listDrained(stage.redis, stage.prefix)).toEqual(new Map());
+    expect(await drain.getAttribute("href")).toBe("request?job=drain&host=hostd");
     worker.child.kill("SIGKILL");
     await page.getByRole("alert").getByText("Its worker is gone").waitFor();
   });

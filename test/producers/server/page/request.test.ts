@@ -1,16 +1,21 @@
 import { mkdirSync } from "node:fs";
 import { userInfo } from "node:os";
 import { join } from "node:path";
+import type { Job } from "bullmq";
 import { beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { buildArea, type SampleArea } from "../../../../producers/demo/sample-area/build-area.ts";
 import { builtThreadUrl } from "../../../../workers/job-thread/job-threads.ts";
 import { assertWritesKept, exportsIn } from "../../../support/area.ts";
 import {
+  announce,
   hasBrowser,
+  migrated,
+  refused,
   startMegatestClient,
   unionOf,
   withBrowser,
   withServerStage,
+  withStandIn,
 } from "../../../support/queue.ts";
 
 describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { timeout: 150_000 }, () => {
@@ -69,7 +74,9 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     await form.getByLabel("Keep the newest").fill("0");
     expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname w% --keep 0`);
     await form.getByRole("button", { name: "Try it" }).click();
-    await form.getByText(/6 runs would be moved, about [\d.]+ [kM]B of megatest\.db\./).waitFor();
+    await form
+      .getByText(/6 runs would be moved\. About [\d.]+ [kM]B go from megatest\.db to completed-runs\.db\./)
+      .waitFor();
     await form.getByText("The runs").click();
     expect(await form.locator("details ul li").count()).toBe(6);
     // What is typed stands in the address, so that it can be shared and loaded again.
@@ -77,7 +84,11 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     expect(await form.getByLabel("Run name").inputValue()).toBe("w%");
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByRole("button", { name: "Reduce 6 runs now" }).click();
-    await form.getByText("6 runs moved.").waitFor();
+    await form
+      .getByText(
+        /6 runs moved\. megatest\.db [\d.]+ [kM]B → [\d.]+ [kM]B, completed-runs\.db 0 B → [\d.]+ [kM]B\./,
+      )
+      .waitFor();
 
     await form.locator("select[name=job]").selectOption("purge");
     await form.getByLabel("Directory for the exports").fill(archive);
@@ -100,19 +111,19 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
 
   it("says what is wrong beside the field, and forgets it when the field changes", async () => {
     const { form } = await open({ area, job: "reduce" });
-    await form.getByLabel("No activity for longer than").fill("thirty");
+    await form.getByLabel("Older than").fill("thirty");
     await form.getByLabel("Keep the newest").fill("many");
     await form.getByRole("button", { name: "Try it" }).click();
-    const age = form.locator("label", { hasText: "No activity" });
+    const age = form.locator("label", { hasText: "Older than" });
     await age.getByText("is not a duration").waitFor();
-    expect(await form.getByLabel("No activity for longer than").getAttribute("aria-invalid")).toBe("true");
+    expect(await form.getByLabel("Older than").getAttribute("aria-invalid")).toBe("true");
     expect(await form.locator("#problem-keep").count()).toBe(1);
-    await form.getByLabel("No activity for longer than").fill("30d");
+    await form.getByLabel("Older than").fill("30d");
     expect(await age.locator(".bad").count()).toBe(0);
     await form.getByLabel("Keep the newest").fill("");
-    await form.getByLabel("No activity for longer than").fill("");
+    await form.getByLabel("Older than").fill("");
     await form.getByRole("button", { name: "Try it" }).click();
-    await form.getByRole("alert").getByText("no selector given").waitFor();
+    await form.getByRole("alert").getByText("fill in at least one of Target").waitFor();
   });
 
   it("adds a schedule, and drains a host after its dry run", async () => {
@@ -131,8 +142,36 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     const { form } = await open({ job: "drain", host: "hosta", whenQuiet: "yes", deadline: "1h" });
     expect(await form.locator("code").innerText()).toBe("mtjobs drain hosta --when-quiet --deadline 1h");
     await form.getByRole("button", { name: "Try it" }).click();
-    await form.getByText("would be asked to leave hosta").waitFor();
-    await form.getByRole("button", { name: "Drain hosta now" }).click();
+    await form.getByText(/Areas at home there: 1\. Of these|No area is at home on hosta\./).waitFor();
+    await form.getByRole("button", { name: "Drain hosta as its areas get quiet" }).click();
     await form.getByText("hosta takes no new areas.").waitFor();
+    await form.getByLabel("Wait until the area is quiet").uncheck();
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.locator("#problem-deadline", { hasText: "Wait until the area is quiet" }).waitFor();
+  });
+
+  it("says of a drain which areas can move, which have moved, and why the others stay", async () => {
+    const { stage } = served;
+    const [free, busy] = [stage.area("free", "hostd"), stage.area("busy", "hostd")];
+    await announce(stage, "hostd", { address: "10.0.0.9" });
+    const unlessBusy = (job: Job) =>
+      job.data.area === busy
+        ? refused(job, [{ name: "tests" as const, ok: false, detail: "2 tests are running" }])
+        : migrated(job);
+    await withStandIn(stage, "hoste", unlessBusy, async () => {
+      const { form, offences } = await open({ job: "drain", host: "hostd", to: "hoste" });
+      await form.getByRole("button", { name: "Try it" }).click();
+      await form.getByText("Areas at home there: 2. Of these 1 can move, 1 cannot move now.").waitFor();
+      await form.getByRole("listitem").filter({ hasText: busy }).getByText("2 tests are running").waitFor();
+      await form.getByRole("listitem").filter({ hasText: free }).getByText("can move").waitFor();
+      await form.getByRole("button", { name: "Drain hostd now" }).click();
+      await form
+        .getByText("hostd takes no new areas. Areas at home there: 2. Of these 1 moved, 1 stay.")
+        .waitFor();
+      expect(offences).toEqual([]);
+    });
+    const { form } = await open({ job: "drain", host: "hostx" });
+    await form.getByRole("button", { name: "Try it" }).click();
+    await form.getByRole("alert").getByText("no worker has the name or address hostx").waitFor();
   });
 });

@@ -31,7 +31,8 @@ describe.skipIf(!testsAllPages)("the pages of runs (need Chromium)", { timeout: 
     edit(area, ["area"], (db) =>
       db.exec(`UPDATE runs SET runname = 'w' || id, sysname = 'ub' || (id % 2), event_time = ${area.now} - id * 86400;
         UPDATE tests SET state = 'COMPLETED', status = 'PASS';
-        UPDATE tests SET status = 'FAIL', comment = 'carry lost' WHERE id = (SELECT min(id) FROM tests WHERE run_id = 3)`),
+        UPDATE tests SET status = 'FAIL', comment = 'carry lost' WHERE id = (SELECT min(id) FROM tests WHERE run_id = 3);
+        UPDATE test_steps SET status = '2' WHERE stepname = 'simulate' AND state = 'end'`),
     );
     areaId = ensureAreaId(openArea(area.directory));
     await realWorker(stage, area);
@@ -118,11 +119,25 @@ describe.skipIf(!testsAllPages)("the pages of runs (need Chromium)", { timeout: 
     await tests.getByRole("button").click();
     const opened = page.locator("tr.opened");
     await opened.getByRole("table", { name: "Steps" }).waitFor();
-    expect(await opened.locator("dl.facts").innerText()).toMatch(/directory\s+\//);
-    expect(await opened.getByRole("table", { name: "Steps" }).locator("tbody tr").count()).toBe(6);
+    expect(await opened.locator("dl.facts").innerText()).toMatch(
+      /directory\s+\/.*log\s+\/\S+\/logs\/final\.log/s,
+    );
+    // One line for the start and the end of a step; the last one of a failed test failed.
+    const steps = await opened.getByRole("table", { name: "Steps" }).locator("tbody tr").allInnerTexts();
+    expect(steps).toEqual([
+      expect.stringMatching(
+        /^setup\s+✓ end 0\s+20\d\d-\d\d-\d\d \d\d:\d\d:\d\d .* ago\s+1\.0 s\s+setup\.log/,
+      ),
+      expect.stringMatching(/^compile\s+✓ end 0/),
+      expect.stringMatching(/^simulate\s+✗ end 2/),
+    ]);
     expect(await opened.getByRole("table", { name: "Data" }).locator("tbody tr").count()).toBe(5);
     await page.reload();
     await opened.getByRole("table", { name: "Data" }).waitFor();
+    // A link to a test leads to it.
+    await expect
+      .poll(() => tests.evaluate((row) => Math.abs(row.getBoundingClientRect().top) < 200), patient)
+      .toBe(true);
     await picture(page, "run");
     await tests.getByRole("button", { expanded: true }).click();
     await opened.waitFor({ state: "detached" });

@@ -80,7 +80,7 @@ describe.skipIf(!testsAllPages)(
       const wrong = page.getByRole("region", { name: "What is wrong" });
       await wrong.getByText("the last reduce failed").waitFor();
       expect(await wrong.getByRole("link", { name: join(served.stage.root, "busy") }).count()).toBe(1);
-      await figure(page, "Wrong").getByRole("link", { name: "what" }).click();
+      await figure(page, "Problems").getByRole("link", { name: "show" }).click();
       expect(await page.evaluate("document.activeElement.id")).toBe("wrong");
       const row = page
         .getByRole("region", { name: "Jobs per hour and host" })

@@ -1,0 +1,23 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { Reread } from "../../producers/areas/reread.ts";
+import { temporaryDirectory } from "../support/area.ts";
+
+const minute = 60_000;
+
+test("what was read of an area is read again when its files change, at most every 5 minutes, but at once after a job", () => {
+  const area = temporaryDirectory();
+  const file = join(area, "megatest.db");
+  writeFileSync(file, "");
+  const reread = new Reread<number>();
+  let reads = 0;
+  const at = (now: number) => reread.of(area, [file], () => ++reads, now);
+  expect([at(0), at(4 * minute)]).toEqual([1, 1]);
+  writeFileSync(file, "changed");
+  expect([at(4 * minute), at(6 * minute)]).toEqual([1, 2]);
+  expect(at(50 * minute)).toBe(2);
+  mkdirSync(join(area, ".mtjobs"));
+  writeFileSync(join(area, ".mtjobs", "history.jsonl"), "{}\n");
+  expect([at(50 * minute), at(50 * minute)]).toEqual([3, 3]);
+});
