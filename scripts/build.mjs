@@ -4,6 +4,7 @@
  * types and the manual page. It builds into a temporary directory and then replaces
  * dist, so that a failed build keeps the last good one, and files of removed sources disappear.
  */
+
 import {
   chmodSync,
   cpSync,
@@ -16,6 +17,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, relative } from "node:path";
 import { brotliCompressSync, gzipSync } from "node:zlib";
 import { ask, root, run, SetupError, say } from "./command.mjs";
@@ -103,6 +105,21 @@ const swaggerFiles = {
   },
 };
 
+/**
+ * Bundles the API of OpenTelemetry with prom-client, which requires it when it is loaded: as a package it is optional
+ * (the traces of `shared/queue/tracing.ts`), and without it neither a worker with metrics nor a server would start.
+ */
+const metricsApi = {
+  name: "metrics-api",
+  setup({ onResolve }) {
+    onResolve({ filter: /^@opentelemetry\/api$/ }, ({ path, importer }) =>
+      importer.includes(join("node_modules", "prom-client"))
+        ? { path: createRequire(importer).resolve(path) }
+        : undefined,
+    );
+  },
+};
+
 /** Bundles the programs and, for browsers, the page. Resolves to the paths of all inputs. */
 async function bundle({ programs, page = [], bundlesPackages = false }, out) {
   const { build: esbuild } = await import("esbuild");
@@ -137,7 +154,7 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
         : { packages: "external" }),
       // Bundled CommonJS modules require Node's own modules.
       banner: { js: require },
-      plugins: [swaggerFiles],
+      plugins: [swaggerFiles, metricsApi],
     }),
   ];
   if (page.every((path) => existsSync(join(root, path)))) {

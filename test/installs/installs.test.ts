@@ -17,6 +17,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { temporaryDirectory, variable } from "../support/area.ts";
 import { withRedis } from "../support/queue.ts";
 import { withRegistry } from "./registry.ts";
+import { startServices } from "./services.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const all = variable("MTJOBS_INSTALLS") === "all";
@@ -155,8 +156,10 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
     const command = join(directory, "node_modules", ".bin", "mtjobs");
     expect(await must(command, ["--version"], directory, env)).toBe(`${manifest.version}\n`);
     await withRedis(async (_redis, _prefix, url) => {
-      const demo = await must(command, ["demo", "--json"], directory, { ...env, MTJOBS_REDIS_URL: url });
+      const withQueue = { ...env, MTJOBS_REDIS_URL: url };
+      const demo = await must(command, ["demo", "--json"], directory, withQueue);
       expect(JSON.parse(demo)).toMatchObject({ result: { state: "completed" } });
+      await startServices(command, directory, withQueue);
     });
   }
 
@@ -209,6 +212,7 @@ describe.skipIf(!isReachable)("the packages (need the npm registry)", () => {
         ).toMatchObject({
           result: { state: "completed" },
         });
+        await startServices(join(top, "bin", "mtjobs"), directory, env);
       });
       expect(readFileSync(join(top, "GLIBC"), "utf8")).toBe("glibc 2.34 or later\n");
 
