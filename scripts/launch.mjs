@@ -1,6 +1,6 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|bench|pages|pictures
- * |figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|machines|bench|pages
+ * |pictures|figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
@@ -69,6 +69,13 @@ const programs = {
     env: { MTJOBS_IMAGE: "yes" },
     needsRedis: false,
     prepare: needPodman,
+  },
+  machines: {
+    targets: [],
+    command: [...vitest, join("test", "machines"), "--disable-console-intercept", "--no-file-parallelism"],
+    env: { MTJOBS_MACHINES: "yes" },
+    needsRedis: false,
+    prepare: needMachines,
   },
   bench: {
     targets: [targets.product, targets.tests],
@@ -141,6 +148,15 @@ async function needPodman() {
     [...packages, "netavark", "aardvark-dns"],
   ];
   await needTool("podman-compose", { apt });
+}
+
+/** Virtual machines, and what makes their disks. */
+async function needMachines() {
+  const packages = ["qemu-system-x86", "qemu-utils", "debootstrap", "e2fsprogs"];
+  if (["qemu-img", "debootstrap", "mke2fs"].every((tool) => which(tool) !== undefined))
+    return await needTool("qemu-system-x86_64", { apt: [packages] });
+  if (!(await installPackages("virtual machines", { apt: [packages] })))
+    throw new SetupError(`install ${packages.join(", ")}, then run this again`);
 }
 
 /** Torture slows down a worker's files with strace; without strace it skips that. */

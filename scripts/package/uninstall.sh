@@ -23,7 +23,7 @@ for unit in mtjobs-worker.service mtjobs-server.service mtjobs-doctor.timer mtjo
   # The unit of another installation stays.
   grep -qsF "=file:$top/lib/" "$root/etc/systemd/system/$unit" || continue
   if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl disable --now "$unit" 2>/dev/null || true; fi
-  rm -f "$root/etc/systemd/system/$unit"
+  rm -f "$root/etc/systemd/system/$unit" "$root/var/lib/systemd/timers/stamp-$unit"
 done
 if [ -z "$root" ] && [ -d /run/systemd/system ]; then systemctl daemon-reload; fi
 for link in bin/mtjobs share/man/man1/mtjobs.1; do

@@ -26,7 +26,7 @@ export {
   reuseBlockId,
 } from "./area/area-traits.ts";
 export { asUser, isRoot, nobody } from "./area/as-user.ts";
-export { areFullSizes, buildsImage, casesOf, isCampaign } from "./area/campaign.ts";
+export { areFullSizes, buildsImage, casesOf, isCampaign, runsMachines } from "./area/campaign.ts";
 export { checkOf, diagnoseArea, faultsOf, healthyArea, placeOf } from "./area/diagnose-area.ts";
 export { edit, everywhere, fileOf, makeRefillDue, type Place, settleTimes } from "./area/edit-area.ts";
 export { farIds, giveId, recordTables } from "./area/far-ids.ts";

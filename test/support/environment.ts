@@ -17,6 +17,11 @@ export const variables = {
   },
   MTJOBS_LIMITS: { meaning: "`full`: areas of the largest size, not a hundredth of it", fallback: "" },
   MTJOBS_IMAGE: { meaning: "`yes`: build the container image and try it", fallback: "" },
+  MTJOBS_MACHINES: { meaning: "`yes`: start virtual machines, with systemd and NFS", fallback: "" },
+  MTJOBS_MACHINES_CACHE: {
+    meaning: "directory that keeps their disk and the tarball; by default ~/.cache/mtjobs-machines",
+    fallback: "",
+  },
   MTJOBS_RECORD: { meaning: "`yes`: write the measured figures to docs/figures", fallback: "" },
   MTJOBS_SEED: { meaning: "seed of the property tests", fallback: "20240611" },
   MTJOBS_SEQUENCES: { meaning: "sequences of a property test; by default 10 or 12", fallback: "" },

@@ -9,6 +9,9 @@ export const areFullSizes = variable("MTJOBS_LIMITS") === "full";
 /** True for `npm run image-test`, which builds the container image. */
 export const buildsImage = variable("MTJOBS_IMAGE") === "yes";
 
+/** True for `npm run machines`, which starts virtual machines. */
+export const runsMachines = variable("MTJOBS_MACHINES") === "yes";
+
 /** Returns all cases in a campaign; otherwise the first `count`. */
 export function casesOf<Case>(cases: readonly Case[], count: number): Case[] {
   return isCampaign ? [...cases] : cases.slice(0, count);
