@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
+import { enableCompileCache } from "./compile-cache.ts";
 
 // The command `mtjobs`. Imports nothing that an old Node could not load, and the rest only on a Node that is recent
 // enough: its packages crash on an older one.
@@ -11,6 +12,7 @@ const oldest = [22, 15] as const;
 
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) {
+  enableCompileCache();
   void import("./command.ts");
 } else {
   runWithOtherNode();

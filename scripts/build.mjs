@@ -120,6 +120,57 @@ const metricsApi = {
   },
 };
 
+/** What every command loads first, and what it loads later, by `import()`. */
+const firstLoaded = "entry/command.ts";
+
+/** Returns what `from` imports, without `import()`. */
+function staticImports(inputs, from) {
+  const found = new Set();
+  const visit = (path) => {
+    if (found.has(path)) return;
+    found.add(path);
+    for (const { path: imported, kind, external } of inputs[path]?.imports ?? [])
+      if (kind !== "dynamic-import" && external !== true) visit(imported);
+  };
+  visit(from);
+  found.delete(from);
+  return [...found];
+}
+
+/**
+ * Puts what every command loads into one file: on NFS, each file takes a round trip or more. esbuild makes one file of
+ * the modules that the same entry points reach, and what is imported later is an entry point; so all import all of it.
+ */
+async function inOneFile(esbuild, options) {
+  const { metafile } = await esbuild({ ...options, write: false, plugins: [swaggerFiles, metricsApi] });
+  const { inputs } = metafile;
+  const isOwn = (path) => inputs[path] !== undefined && !path.includes("node_modules");
+  const all = staticImports(inputs, firstLoaded).filter(isOwn);
+  const later = Object.values(inputs).flatMap(({ imports }) =>
+    imports.filter(({ kind }) => kind === "dynamic-import").map(({ path }) => path),
+  );
+  const entries = new Set(
+    [...options.entryPoints.filter((path) => path !== "entry/mtjobs.ts"), ...later]
+      .filter(isOwn)
+      .map((path) => join(root, path)),
+  );
+  return {
+    name: "in-one-file",
+    setup({ onLoad, onResolve }) {
+      onResolve({ filter: /^first-loaded$/ }, () => ({ path: "first-loaded", namespace: "first" }));
+      onLoad({ filter: /./, namespace: "first" }, () => ({
+        contents: all.map((path) => `import ${JSON.stringify(join(root, path))};`).join("\n"),
+        resolveDir: root,
+      }));
+      onLoad({ filter: /\.ts$/ }, ({ path }) =>
+        entries.has(path)
+          ? { contents: `${readFileSync(path, "utf8")}\nimport "first-loaded";\n`, loader: "ts" }
+          : undefined,
+      );
+    },
+  };
+}
+
 /** Bundles the programs and, for browsers, the page. Resolves to the paths of all inputs. */
 async function bundle({ programs, page = [], bundlesPackages = false }, out) {
   const { build: esbuild } = await import("esbuild");
@@ -142,21 +193,21 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
   };
   const require =
     'import { createRequire as createRequire_ } from "node:module"; const require = createRequire_(import.meta.url);';
-  const built = [
-    esbuild({
-      ...options,
-      platform: "node",
-      target: "node22.15",
-      splitting: true,
-      chunkNames: "chunks/[name]-[hash]",
-      ...(bundlesPackages
-        ? { external: [...Object.keys({ ...dependencies, ...peerDependencies }), "megatest-jobs"] }
-        : { packages: "external" }),
-      // Bundled CommonJS modules require Node's own modules.
-      banner: { js: require },
-      plugins: [swaggerFiles, metricsApi],
-    }),
-  ];
+  const forNode = {
+    ...options,
+    platform: "node",
+    target: "node22.15",
+    splitting: true,
+    chunkNames: "chunks/[name]-[hash]",
+    ...(bundlesPackages
+      ? { external: [...Object.keys({ ...dependencies, ...peerDependencies }), "megatest-jobs"] }
+      : { packages: "external" }),
+    // Bundled CommonJS modules require Node's own modules.
+    banner: { js: require },
+  };
+  const plugins = [swaggerFiles, metricsApi];
+  if (bundlesPackages) plugins.push(await inOneFile(esbuild, forNode));
+  const built = [esbuild({ ...forNode, plugins })];
   if (page.every((path) => existsSync(join(root, path)))) {
     const entryPoints = page;
     built.push(esbuild({ ...options, entryPoints, platform: "browser", target: "es2023", minify: true }));

@@ -1,13 +1,13 @@
 import { lstatSync, mkdirSync, readdirSync, realpathSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { basename, dirname, join, relative, resolve, sep } from "node:path";
 import { setImmediate as yieldToSignals } from "node:timers/promises";
-import Database from "better-sqlite3";
 import { checkOwnDirectory } from "../../shared/area/own-path.ts";
 import { JobsError, systemCode } from "../../shared/errors.ts";
 import { isInside, resolveInside, resolveRoots } from "../../shared/files/roots.ts";
 import { currentUser } from "../../shared/process.ts";
 import type { Settings } from "../../shared/settings/settings.ts";
 import { shellWord } from "../../shared/shell-word.ts";
+import { openSqlite } from "../../shared/sqlite/library.ts";
 import { isoTime } from "../areas/iso-time.ts";
 import { areaBaseName, cacheDirectoryOf } from "./sample-area/area-files.ts";
 import { buildArea, type SampleArea, type SampleAreaOptions } from "./sample-area/build-area.ts";
@@ -170,7 +170,7 @@ function makeCacheDirectory(plan: SampleAreaOptions): string {
 }
 
 function describe(area: SampleArea, { policies = {} }: SampleAreaOptions): MadeArea {
-  const db = new Database(area.cacheDb, { readonly: true });
+  const db = openSqlite(area.cacheDb, { readonly: true });
   try {
     const [runs, oldest, newest] = db
       .prepare("SELECT count(*), min(event_time), max(event_time) FROM runs")

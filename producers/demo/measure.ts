@@ -1,5 +1,6 @@
 import { existsSync, statSync } from "node:fs";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
+import { openSqlite } from "../../shared/sqlite/library.ts";
 import type { SampleArea } from "./sample-area/build-area.ts";
 
 /** What the demo measures before and after. */
@@ -77,7 +78,7 @@ function timeQueries(file: string): Record<string, number> {
 }
 
 function reading<T>(file: string, read: (db: Database.Database) => T): T {
-  const db = new Database(file, { readonly: true, timeout: 5000 });
+  const db = openSqlite(file, { readonly: true, timeout: 5000 });
   try {
     return read(db);
   } finally {

@@ -1,5 +1,4 @@
 import { existsSync, statSync } from "node:fs";
-import Database from "better-sqlite3";
 import { userText } from "../../shared/area/user-name.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import { readRule } from "../../shared/area-db/run-sides.ts";
@@ -7,6 +6,7 @@ import { type ReferenceColumns, readReference, readUnionTables } from "../../sha
 import { JobsError, systemCode } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { journalMode } from "../../shared/sqlite/journal.ts";
+import { openSqlite } from "../../shared/sqlite/library.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { createViews, type Union } from "./rewrite/views.ts";
@@ -46,7 +46,7 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
   try {
     const keeper = keepLog(files.main);
     if (keeper !== undefined) closing.push(keeper);
-    const db = new Database(files.main, { readonly: true, timeout: busyTimeoutMs });
+    const db = openSqlite(files.main, { readonly: true, timeout: busyTimeoutMs });
     closing.push(db);
     db.pragma(`temp_store = ${options.sortInMemory === true ? "MEMORY" : "FILE"}`);
     assertMegatest(db, files.main);
@@ -81,7 +81,7 @@ function attachCompleted(db: Connection, files: ReadFiles): boolean {
 /** Reads megatest.db's columns, since the cache may come from another Megatest version. */
 function referenceOf(db: Connection, { main, megatestDb }: ReadFiles): ReferenceColumns {
   if (main === megatestDb) return readReference(db);
-  const area = new Database(megatestDb, { readonly: true, timeout: 1000 });
+  const area = openSqlite(megatestDb, { readonly: true, timeout: 1000 });
   try {
     return readReference(area);
   } catch {
@@ -130,7 +130,7 @@ function keepLog(file: string): Connection | undefined {
       hint: `read it as user ${owner}, or while one of that user's programs has it open`,
     });
   }
-  const keeper = new Database(file, { fileMustExist: true });
+  const keeper = openSqlite(file, { fileMustExist: true });
   keeper.pragma("query_only = ON");
   keeper.prepare("SELECT count(*) FROM sqlite_schema").get();
   return keeper;

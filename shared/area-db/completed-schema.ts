@@ -1,7 +1,7 @@
-import Database from "better-sqlite3";
 import { recordTables as recordTableNames } from "../contract/names.ts";
 import { JobsError } from "../errors.ts";
 import { type Connection, isConstraintError } from "../sqlite/connection.ts";
+import { openSqlite } from "../sqlite/library.ts";
 import { missingColumns } from "../sqlite/missing-columns.ts";
 import { foldName } from "../sqlite/names.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "../sqlite/site-schema.ts";
@@ -104,7 +104,7 @@ export interface SchemaSource {
  * @throws JobsError `unknown-schema` if a record table cannot be created or written
  */
 export function trySchemas(sources: readonly SchemaSource[], warn: (sentence: string) => void): void {
-  const db = new Database(":memory:");
+  const db = openSqlite(":memory:");
   try {
     adoptSchemas(db, sources, warn);
   } finally {

@@ -1,7 +1,8 @@
 import { dirname } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { toJobsError } from "../errors.ts";
 import { canSyncDirectory } from "../files/sync-directory.ts";
+import { isSqliteError, openSqlite } from "./library.ts";
 
 /**
  * A connection whose main database is empty and in memory; each file is attached under the name of its part. So all
@@ -34,7 +35,7 @@ export function fileOf(db: Connection, part: string): string {
 /** Loads SQLite's native library, which the first connection does. @throws JobsError `bad-installation` */
 export function assertSqliteLoads(): void {
   try {
-    new Database(":memory:").close();
+    openSqlite(":memory:").close();
   } catch (error) {
     throw toJobsError(error);
   }
@@ -62,7 +63,7 @@ export function openConnection(
   options: ConnectionOptions = {},
 ): Connection {
   // Attached files inherit the mode.
-  const db = new Database(":memory:", { timeout: options.busyTimeoutMs ?? 1000, fileMustExist: true });
+  const db = openSqlite(":memory:", { timeout: options.busyTimeoutMs ?? 1000, fileMustExist: true });
   // Megatest's own connections do not enforce foreign keys; better-sqlite3 turns them on.
   db.pragma("foreign_keys = OFF");
   db.pragma("temp_store = FILE");
@@ -86,7 +87,7 @@ export function openReadonlyConnection(
   options: ConnectionOptions = {},
 ): Connection {
   // Only an in-memory database from a buffer can be read-only; attached files inherit that.
-  const db = new Database(emptyDatabase(), { timeout: options.busyTimeoutMs ?? 1000, readonly: true });
+  const db = openSqlite(emptyDatabase(), { timeout: options.busyTimeoutMs ?? 1000, readonly: true });
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("temp_store = FILE");
@@ -103,7 +104,7 @@ export function openReadonlyConnection(
 
 /** Serializes a database, since an empty buffer is not valid. */
 function emptyDatabase(): Buffer {
-  const db = new Database(":memory:");
+  const db = openSqlite(":memory:");
   try {
     db.pragma("user_version = 1");
     return db.serialize();
@@ -152,14 +153,12 @@ export function quoteTexts(texts: readonly string[]): string {
 
 /** Returns true also for the type of a strict table. */
 export function isConstraintError(error: unknown): error is Error {
-  return error instanceof Database.SqliteError && error.code.startsWith("SQLITE_CONSTRAINT");
+  return isSqliteError(error) && error.code.startsWith("SQLITE_CONSTRAINT");
 }
 
 /** Returns true if a row of that id or name exists; false for other constraints. */
 export function isTaken(error: unknown): boolean {
-  return (
-    error instanceof Database.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)$/.test(error.code)
-  );
+  return isSqliteError(error) && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY|ROWID)$/.test(error.code);
 }
 
 const statements = new WeakMap<Connection, Map<string, Database.Statement<unknown[], unknown>>>();

@@ -13,9 +13,9 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import Database from "better-sqlite3";
 import { JobsError, systemCode } from "../errors.ts";
 import { namesAnotherFile } from "./journal.ts";
+import { openSqlite } from "./library.ts";
 
 export interface ExpectedFile {
   uid: number;
@@ -186,7 +186,7 @@ function settle(file: string): void {
       hint: "check who created it; nothing was opened",
     });
   }
-  const db = new Database(file, { fileMustExist: true, timeout: 0 });
+  const db = openSqlite(file, { fileMustExist: true, timeout: 0 });
   try {
     db.pragma("trusted_schema = OFF");
     db.pragma("locking_mode = EXCLUSIVE");

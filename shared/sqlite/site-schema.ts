@@ -1,5 +1,5 @@
-import Database from "better-sqlite3";
 import { type Connection, quoteText } from "./connection.ts";
+import { isSqliteError } from "./library.ts";
 import { foldName } from "./names.ts";
 import { tokenize } from "./tokens.ts";
 
@@ -34,5 +34,5 @@ export function respelled(db: Connection, part: string, { table, name, sql }: Sc
 
 /** Returns true for an unknown name, function, collation or module. */
 export function isNotUnderstood(error: unknown): error is Error & { code: string } {
-  return error instanceof Database.SqliteError && error.code === "SQLITE_ERROR";
+  return isSqliteError(error) && error.code === "SQLITE_ERROR";
 }

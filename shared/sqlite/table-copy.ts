@@ -1,11 +1,11 @@
-import Database from "better-sqlite3";
 import { type Connection, quoteTexts } from "./connection.ts";
+import { openSqlite } from "./library.ts";
 import { isNotUnderstood, respelled, type SchemaObject } from "./site-schema.ts";
 import { tokenize } from "./tokens.ts";
 
 /** Copies tables into memory, with indexes but without rows and triggers. */
 export function emptyCopy(db: Connection, part: string, tables: readonly string[]): Connection {
-  const copy = new Database(":memory:");
+  const copy = openSqlite(":memory:");
   try {
     copy.pragma("foreign_keys = OFF");
     for (const object of objectsOf(db, part, tables)) {

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import {
   existsSync,
   mkdirSync,
@@ -5,6 +6,7 @@ import {
   readFileSync,
   rmSync,
   symlinkSync,
+  watch,
   writeFileSync,
 } from "node:fs";
 import { userInfo } from "node:os";
@@ -199,9 +201,13 @@ describe("mtjobs sample", () => {
   it("removes all it has made on Ctrl-C", async () => {
     const { root, dir, env } = stageOf();
     mkdirSync(dir);
-    const { child, finished, stderr } = startCommand(["sample", dir], { env });
-    await waitFor("the first area", () => existsSync(join(dir, "nightly")), { state: stderr });
+    // It is quick: a look every now and then could be too late.
+    const watcher = watch(dir);
+    const madeFirst = once(watcher, "change");
+    const { child, finished } = startCommand(["sample", dir], { env });
+    await madeFirst;
     child.kill("SIGINT");
+    watcher.close();
     expect(await finished).toMatchObject({ code: 130, stdout: "" });
     const files = readdirSync(root, { recursive: true, withFileTypes: true }).filter((entry) =>
       entry.isFile(),

@@ -1,7 +1,7 @@
-import Database from "better-sqlite3";
 import { adoptSchemas, type SchemaSource, trySchemas } from "../../shared/area-db/completed-schema.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, commitDurably } from "../../shared/sqlite/connection.ts";
+import { openSqlite } from "../../shared/sqlite/library.ts";
 
 // completed-runs.db: a full Megatest database made from the schema of megatest.db, with additional tables
 // (`mtjobs_…`, which Megatest ignores) for the state of each run.
@@ -15,7 +15,7 @@ import { type Connection, commitDurably } from "../../shared/sqlite/connection.t
  */
 export function ensureCompletedDb(path: string, sources: readonly string[]): void {
   // Not read-only: only a connection that may write leaves a cache in WAL mode as it was.
-  const db = new Database(path, { timeout: 1000, fileMustExist: true });
+  const db = openSqlite(path, { timeout: 1000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
     // Never WAL: several hosts share the file system.
@@ -34,7 +34,7 @@ export function ensureCompletedDb(path: string, sources: readonly string[]): voi
 /** Returns the bytes of a completed-runs.db without runs. */
 export function newCompletedDb(sources: readonly string[]): Buffer {
   // `fileMustExist`: attached files are not created either.
-  const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
+  const db = openSqlite(":memory:", { timeout: 1000, fileMustExist: true });
   try {
     db.pragma("foreign_keys = OFF");
     adoptSchemas(db, attachAll(db, sources), () => {});
@@ -47,7 +47,7 @@ export function newCompletedDb(sources: readonly string[]): Buffer {
 /** Runs `trySchemas` on the files, before anything is written. */
 export function assertFitSchemas(sources: readonly string[], warn: (sentence: string) => void): void {
   // `fileMustExist`: attached files are not created either.
-  const db = new Database(":memory:", { timeout: 1000, fileMustExist: true });
+  const db = openSqlite(":memory:", { timeout: 1000, fileMustExist: true });
   try {
     trySchemas(attachAll(db, sources), warn);
   } finally {

@@ -1,7 +1,8 @@
 import { copyFileSync, existsSync, mkdirSync, utimesSync } from "node:fs";
 import { join } from "node:path";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { JobsError } from "../../../shared/errors.ts";
+import { openSqlite } from "../../../shared/sqlite/library.ts";
 import { cacheDirectoryOf, writeAreaFiles, writeReadyMarks } from "./area-files.ts";
 import { addUnsyncedRows, fillUnsyncedTables, settleCache } from "./divergence.ts";
 import { type Plan, planOf, type SampleArea, type SampleAreaOptions } from "./plan.ts";
@@ -82,7 +83,7 @@ function buildSynced(plan: Plan, file: string): void {
 
 /** Builds without crash safety: a half-built area is discarded. */
 function withBuilder(file: string, build: (db: Database.Database) => void): void {
-  const db = new Database(file);
+  const db = openSqlite(file);
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("synchronous = OFF");

@@ -1,4 +1,5 @@
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
+import { openSqlite } from "../../../shared/sqlite/library.ts";
 import type { Plan, SampleArea } from "./plan.ts";
 import { dropLastUpdateTriggers, lastUpdateTriggers } from "./schema.ts";
 
@@ -135,7 +136,7 @@ function removeRun(db: Database.Database, run: number): void {
 }
 
 function change(file: string, write: (db: Database.Database) => void): void {
-  const db = new Database(file);
+  const db = openSqlite(file);
   try {
     db.pragma("foreign_keys = OFF");
     db.pragma("synchronous = OFF");

@@ -79,7 +79,7 @@ describe("reduce --inline", () => {
       skippedCounts: { "in-flight": 2 },
       superseded: expect.any(Number),
       late: 0,
-      warnings: [expect.stringContaining("at most 8 MiB")],
+      warnings: [expect.stringContaining("8 MiB or less")],
       elapsedMs: expect.any(Number),
     });
     const { runs, skipped, bytes } = document as {

@@ -46,7 +46,7 @@ const allowing: Record<string, readonly (readonly [table: string, from: RegExp, 
     [
       "test_steps",
       /status TEXT DEFAULT 'n\/a'/,
-      "status TEXT DEFAULT 'n/a' NOT NULL CHECK (status IN ('n/a', '0', '1'))",
+      "status TEXT DEFAULT 'n/a' NOT NULL CHECK (status IN ('n/a', '-', '0', '1', '2'))",
     ],
   ],
   "a short comment": [

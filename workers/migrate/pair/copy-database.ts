@@ -11,11 +11,12 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import type { CachePair } from "../../../shared/area/cache/cache.ts";
 import { createNewLike } from "../../../shared/area/ownership.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { syncDirectory } from "../../../shared/files/sync-directory.ts";
+import { openSqlite } from "../../../shared/sqlite/library.ts";
 
 /** Pages copied at once: few enough that an abort takes effect soon. */
 const pagesAtOnce = 2_000;
@@ -30,7 +31,7 @@ const patienceMs = 30_000;
  * @throws JobsError `busy` if another process keeps either file locked; `disk-full`, `io`; the signal's reason
  */
 export async function copyDatabase(from: string, to: string, signal: AbortSignal): Promise<void> {
-  const source = new Database(from, { fileMustExist: true, timeout: 1_000 });
+  const source = openSqlite(from, { fileMustExist: true, timeout: 1_000 });
   try {
     for (const deadline = performance.now() + patienceMs; ; ) {
       try {
@@ -101,7 +102,7 @@ const notThere = (file: string) =>
 export function matchPageSize(file: string, target: string): void {
   const size = walPageSize(target);
   if (size === undefined) return;
-  const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
+  const db = openSqlite(file, { fileMustExist: true, timeout: 1_000 });
   try {
     if (db.pragma("page_size", { simple: true }) === size) return;
     // Takes effect with the vacuum, only in rollback mode.
@@ -114,7 +115,7 @@ export function matchPageSize(file: string, target: string): void {
 
 /** Returns undefined unless in WAL mode. */
 function walPageSize(path: string): number | undefined {
-  const db = new Database(path, { fileMustExist: true, timeout: 1_000 });
+  const db = openSqlite(path, { fileMustExist: true, timeout: 1_000 });
   try {
     const isWal = db.pragma("journal_mode", { simple: true }) === "wal";
     return isWal ? Number(db.pragma("page_size", { simple: true })) : undefined;
@@ -128,7 +129,7 @@ function walPageSize(path: string): number | undefined {
  * single file and usable on a network file system.
  */
 export function setRollbackJournal(file: string): void {
-  const db = new Database(file, { fileMustExist: true, timeout: 1_000 });
+  const db = openSqlite(file, { fileMustExist: true, timeout: 1_000 });
   try {
     // Avoids a shared-memory file.
     db.pragma("locking_mode = EXCLUSIVE");

@@ -1,11 +1,12 @@
 import { createHash, type Hash } from "node:crypto";
 import { statSync } from "node:fs";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { gapName, notNamed } from "../../../shared/area-db/hidden-row-names.ts";
 import type { FileDigest } from "../../../shared/contract/migration-row.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { idAfter } from "../../../shared/sqlite/ids.ts";
+import { openSqlite } from "../../../shared/sqlite/library.ts";
 import { foldName } from "../../../shared/sqlite/names.ts";
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import { isNotUnderstood } from "../../../shared/sqlite/site-schema.ts";
@@ -88,7 +89,7 @@ export function assertSound(file: string): void {
 
 function openToRead(file: string): Database.Database {
   // Writable: a dead writer's journal must be rolled back first.
-  const db = new Database(file, { fileMustExist: true, timeout: 5_000 });
+  const db = openSqlite(file, { fileMustExist: true, timeout: 5_000 });
   db.pragma("cache_size = -16000");
   return db;
 }

@@ -1,11 +1,12 @@
 import { closeSync, constants, mkdirSync, openSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import Database from "better-sqlite3";
+import type Database from "better-sqlite3";
 import { checkOwnDatabase, checkOwnDirectory } from "../../../shared/area/own-path.ts";
 import { JobsError, systemCode, toJobsError } from "../../../shared/errors.ts";
 import { makeDirectory } from "../../../shared/files/sync-directory.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
+import { openSqlite } from "../../../shared/sqlite/library.ts";
 
 /** How long to wait for another worker of this host, ms. */
 const patienceMs = 5_000;
@@ -22,7 +23,7 @@ export async function withPairGuard<T>(
   waitMs = patienceMs,
 ): Promise<T> {
   const directory = ensureCacheDirectory(settings);
-  const db = new Database(ensureGuard(directory, settings), { timeout: 25, fileMustExist: true });
+  const db = openSqlite(ensureGuard(directory, settings), { timeout: 25, fileMustExist: true });
   try {
     await begin(db, directory, waitMs);
     return await body();
