@@ -10,6 +10,7 @@ export const tables: Record<string, () => string> = {
   recovery: () => recoveryTable(readRecorded("recovery")),
   torture: () => tortureTable(readRecorded("torture")),
   powercut: () => powercutTable(readRecorded("powercut")),
+  machines: () => machinesTable(readRecorded("machines")),
 };
 
 function table(header: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
@@ -82,6 +83,20 @@ function recoveryTable(rows: readonly Dated<Recorded["recovery"]>[]): string {
 function powercutTable(rows: readonly Dated<Recorded["powercut"]>[]): string {
   const cells = rows.map(({ scenario, recordings, tried, losses }) => [scenario, recordings, tried, losses]);
   return table(["what lost power", "recorded", "cuts", "losses"], cells) + found(rows);
+}
+
+function machinesTable(rows: readonly Dated<Recorded["machines"]>[]): string {
+  const cells = rows.map(({ mount, fault, rounds, again, longestS, violations }) => [
+    mount,
+    fault,
+    rounds,
+    again,
+    longestS === 0 ? "" : longestS,
+    violations,
+  ]);
+  const header =
+    "mounted with,fault,rounds,jobs requested again,longest time to the end of the job: s,violations";
+  return table(header.split(","), cells) + found(rows);
 }
 
 /** What befalls hosts, Redis, disks and Megatest. */

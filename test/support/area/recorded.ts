@@ -33,6 +33,15 @@ export interface Recorded {
     tried: number;
     losses: number;
   };
+  /** Jobs on virtual machines with NFS: rounds with one fault each, how many jobs were requested again, and seconds until the end. */
+  machines: {
+    mount: string;
+    fault: string;
+    rounds: number;
+    again: number;
+    longestS: number;
+    violations: number;
+  };
 }
 
 /** A row replaces one that is equal in these members; without any, each row is added. */
@@ -44,6 +53,7 @@ const keys = {
   recovery: ["fault", "step"],
   torture: [],
   powercut: ["scenario"],
+  machines: ["mount", "fault"],
 } as const satisfies { [Name in keyof Recorded]: readonly (keyof Recorded[Name])[] };
 
 /** With the date, YYYY-MM-DD, and the machine. */
