@@ -132,7 +132,10 @@ async function startServer(server: Machine): Promise<void> {
   await server.sh(
     `ip link add br0 type bridge; ip link set br0 up; ip addr add ${addresses.server}/24 dev br0
      for card in eth0 eth1; do ip link set $card master br0; ip link set $card up; done
-     modprobe nfsd; systemctl start rpcbind nfs-server redis-server`,
+     modprobe nfsd; systemctl start rpcbind nfs-server
+     # After a power cut its file may end in zeros, with which Redis does not start.
+     for log in /var/lib/redis/appendonlydir/*.manifest; do [ ! -e $log ] || echo y | redis-check-aof --fix $log; done
+     systemctl start redis-server`,
   );
 }
 
