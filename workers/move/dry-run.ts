@@ -5,6 +5,7 @@ import { readAreaId } from "../../shared/area/area-id.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
+import type { IdRange } from "../../shared/sqlite/ids.ts";
 import { isNotEmpty } from "../../shared/sqlite/journal.ts";
 import { ensureCompletedDb } from "../area-db/completed-db.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
@@ -67,16 +68,20 @@ const testsPerRead = 20_000;
 /** Estimates what the counted runs take of the database that they would leave: its used pages by their share of its tests. */
 async function estimateBytes(session: JobSession, part: "area" | "completed"): Promise<number> {
   const { db, tally } = session;
-  const sql = `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN ? AND ?`;
-  const count = prepared<[bigint, bigint], number>(db, sql).pluck();
+  const count = (range: IdRange) =>
+    prepared<[bigint, bigint], number>(db, `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN ? AND ?`)
+      .pluck()
+      .get(...range) ?? 0;
   let tests = 0;
   for await (const range of session.idRanges(`${part}.tests`, testsPerRead))
-    tests += await session.read(() => count.get(...range) ?? 0);
+    tests += await session.read(() => count(range));
   const pragma = (name: string) => Number(db.pragma(`${part}.${name}`, { simple: true }));
-  const usedPages = await session.read(() => pragma("page_count") - pragma("freelist_count"));
+  const used = await session.read(
+    () => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"),
+  );
   // Of tests that are in the cache alone, megatest.db has none yet.
   const share = Math.min(1, tally.moved.tests / Math.max(tests, 1));
-  return Math.round(usedPages * pragma("page_size") * share);
+  return Math.round(used * share);
 }
 
 /** Runs `count` read-only. Uses an empty completed-runs.db in a temporary directory if the area has none. */
