@@ -96,7 +96,8 @@ function open(path: string, suffix: string, expected: ExpectedFile): Source | un
   const name = path + suffix;
   // Opening some devices has effects, and closing an own file drops its locks.
   const before = lstatSync(name, { bigint: true, throwIfNoEntry: false });
-  if (before === undefined) return undefined;
+  // A file that is being removed may still be found, with no link left.
+  if (before === undefined || before.nlink === 0n) return undefined;
   assertTheirs(name, before, expected);
   const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   let fd: number;
