@@ -21,9 +21,9 @@ class WaitsBesideOthers extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // Tests start processes and servers of their own: more files at once only makes two cores time out.
+    // Tests start processes and wait for them: two at once leave a fifth of two cores idle, more than three time out.
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: WaitsBesideOthers },
     testTimeout: 60_000,
     hookTimeout: 60_000,

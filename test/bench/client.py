@@ -1,6 +1,7 @@
 """A client of Megatest in another make of SQLite: writes one row to the cache at regular times until its input ends.
 
-Usage: client.py CACHE MILLISECONDS. Prints the time of each write, in ms, as one JSON list.
+Usage: client.py CACHE MILLISECONDS SYNCHRONOUS. Megatest writes with synchronous=OFF, Python with FULL if it is not told
+otherwise: then each write waits for the disk, too. Prints the time of each write, in ms, as one JSON list.
 """
 
 import json
@@ -9,9 +10,11 @@ import sqlite3
 import sys
 import time
 
-cache, pause = sys.argv[1], float(sys.argv[2]) / 1000
+cache, pause, synchronous = sys.argv[1], float(sys.argv[2]) / 1000, sys.argv[3]
+assert synchronous in ("OFF", "FULL")
 # Megatest's own patience, and SQLite's own way to wait.
 connection = sqlite3.connect(cache, timeout=136)
+connection.execute(f"PRAGMA synchronous = {synchronous}")
 # The newest run stays.
 (test,) = connection.execute("SELECT max(id) FROM tests").fetchone()
 print("started", flush=True)

@@ -3,6 +3,22 @@ export const benchFigures = {
   time: { says: "total time of a reduce, mtjobs / script", aim: "at most 1.5" },
   "time-beside": { says: "the same beside a writing client", aim: "none: the script locks it out" },
   wait: { says: "longest wait of that client, mtjobs / script", aim: "at most 0.02" },
+  "wait-other": {
+    says: "longest wait of a client in Python, which waits as SQLite itself does, mtjobs / script",
+    aim: "at most 0.02",
+  },
+  "late-other": {
+    says: "the same: what 99 % of its writes take beside mtjobs / its longest wait beside the script",
+    aim: "none",
+  },
+  "wait-disk": {
+    says: "longest wait of such a client that waits for the disk at each write (synchronous=FULL), mtjobs / script",
+    aim: "at most 0.02",
+  },
+  "late-disk": {
+    says: "the same: what 99 % of its writes take beside mtjobs / its longest wait beside the script",
+    aim: "none",
+  },
   growth: {
     says: "the same twentieth of the runs, out of the area / out of a tenth of it",
     aim: "at most 1.3",

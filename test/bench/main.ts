@@ -10,6 +10,7 @@ import { compareGrowth, firstRuns } from "./growth.ts";
 import { runHandScript } from "./hand-script.ts";
 import { compareMigration } from "./migrate.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
+import { compareOtherClient, hasPython } from "./other-client.ts";
 import { compareQueries } from "./queries.ts";
 import { say, tell } from "./report.ts";
 import { measureScale } from "./scale.ts";
@@ -98,6 +99,8 @@ async function compareWithScript(place: string): Promise<void> {
   tell("time", valuesOf("time"));
   tell("time-beside", valuesOf("timeBeside"));
   tell("wait", valuesOf("wait"));
+  if (hasPython()) await compareOtherClient(area, rounds, { afresh, script, mtjobs });
+  else say("a client in Python: needs python3");
   await compareMemory(original, area, last);
 }
 
