@@ -29,12 +29,15 @@ export function enableCompileCache(): void {
   if (process.env.NODE_COMPILE_CACHE !== undefined) return;
   const built = dirname(dirname(fileURLToPath(import.meta.url)));
   const home = homedir();
+  const cache = join(home, ".cache", "mtjobs");
   const directory = isOwn(built)
     ? join(built, "compile-cache")
     : isOwn(home)
-      ? join(home, ".cache", "mtjobs", "compile-cache")
+      ? join(cache, "compile-cache")
       : undefined;
   if (directory === undefined || !isMade(directory)) return;
+  // A user who may rename a directory on the way could put another one in its place.
+  if (directory.startsWith(cache) && !(isOwn(dirname(cache)) && isOwn(cache))) return;
   process.getBuiltinModule("node:module").enableCompileCache?.(directory);
   // For threads and for processes of its own.
   process.env.NODE_COMPILE_CACHE = directory;

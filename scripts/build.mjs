@@ -9,6 +9,7 @@ import {
   chmodSync,
   cpSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
   renameSync,
@@ -317,6 +318,8 @@ export async function build(target, { forPackage = false, out = join(root, targe
       await emitTypes(fresh);
       await writeManual(fresh);
     }
+    // Made by the first command, it would make the build look newer than sources saved meanwhile.
+    if (isProduct && !forPackage) mkdirSync(join(fresh, "compile-cache"), { mode: 0o700 });
     // The directory gets the start time: a source saved during the build must count as newer.
     utimesSync(fresh, started, started);
     if (existsSync(out)) renameSync(out, old);

@@ -94,11 +94,11 @@ export function toJobsError(error: unknown): JobsError {
   return new JobsError("internal", message, { cause: error });
 }
 
-/** Returns true if better-sqlite3 found no binary for this platform, or one that does not load. */
+/** Returns true if better-sqlite3 is missing, or found no binary for this platform, or one that does not load. */
 function isBindingFault(error: unknown, code: string): boolean {
   return (
     code === "ERR_DLOPEN_FAILED" ||
-    (code === "MODULE_NOT_FOUND" && error instanceof Error && error.message.includes("better_sqlite3.node"))
+    (code === "MODULE_NOT_FOUND" && error instanceof Error && /better[-_]sqlite3/.test(error.message))
   );
 }
 

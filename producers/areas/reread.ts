@@ -13,21 +13,24 @@ interface Known<T> {
 /** Minimum ms between reads of changed and of unchanged files. */
 const rereadMs = 5 * 60_000;
 const rereadUnchangedMs = 60 * 60_000;
+/** The same after a job has ended in the area. */
+const rereadAfterJobMs = 10_000;
 
 /** Caches by area what is read from its files, because every scrape and every page asks for all areas. */
 export class Reread<T> {
   readonly #known = new Map<string, Known<T>>();
 
   /**
-   * Returns the value of `read`, possibly from the cache; after a job has ended in the area, never.
+   * Returns the value of `read`, possibly from the cache; that is short-lived after a job in the area has ended.
    * @throws if `read` throws
    */
   of(area: string, files: readonly string[], read: () => T, now = Date.now()): T {
     const stamp = JSON.stringify(files.map(stampOf));
     const history = stampOf(historyFile({ privateDir: join(area, ".mtjobs") }));
     const known = this.#known.get(area);
-    if (known !== undefined && known.history === history) {
-      const fresh = known.stamp === stamp ? rereadUnchangedMs : rereadMs;
+    if (known !== undefined) {
+      const unlessJob = known.stamp === stamp ? rereadUnchangedMs : rereadMs;
+      const fresh = known.history === history ? unlessJob : rereadAfterJobMs;
       if (now - known.readAt < fresh) return known.value;
     }
     const value = read();

@@ -18,6 +18,9 @@ export const automaticSchema = openObject({
   host: z.string(),
   /** When a schedule is next due; null for a policy, which workers check every few minutes. */
   next: z.iso.datetime().nullable(),
+  paused: drainedSchema
+    .nullable()
+    .meta({ description: "Since when a schedule takes no turn; it is not reported as failing then" }),
   ok: z.boolean().meta({ description: "False if its last job failed, or if a due job was not started" }),
   /** One sentence if `ok` is false. */
   problem: z.string().nullable(),

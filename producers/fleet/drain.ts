@@ -10,6 +10,7 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import type { DrainResult, Undrained } from "../contract/schedule.ts";
 import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { requester } from "../jobs/check-move.ts";
+import { knownHosts } from "../jobs/list-jobs.ts";
 import type { Session } from "../jobs/session.ts";
 import { type Fleet, fitTarget, readFleet } from "../jobs/target-host.ts";
 import { askFor, type DrainDeps, type DrainHooks, followAll } from "./drain-areas.ts";
@@ -42,7 +43,9 @@ export async function drainHost(
   const targets = targetsOf(names, to, fleet);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
-  if (hostNamed(fleet.hosts, host) === undefined) assertHome(host, listHomes(settings, hooks.env), fleet);
+  const isKnown = fleet.drained.has(names[0]) || (await knownHosts(session)).includes(names[0]);
+  if (hostNamed(fleet.hosts, host) === undefined && !isKnown)
+    assertHome(host, listHomes(settings, hooks.env), fleet);
   // First, so that no area moves to it during the scan.
   if (!dryRun) await setDrained(redis, settings.prefix, names[0], hooks.requestedBy ?? requester(settings));
   const survey = listHomes(settings, hooks.env);
@@ -81,12 +84,12 @@ export async function undrainHost(session: Session, host: string): Promise<Undra
 }
 
 /** A host that never had a worker may be the home of areas; otherwise its name is wrong. */
-function assertHome(host: string, { homes }: ReturnType<typeof listHomes>, fleet: Fleet): void {
-  if ([...homes.values()].includes(host)) return;
+function assertHome(host: string, { homes, unclear }: ReturnType<typeof listHomes>, fleet: Fleet): void {
+  if ([...homes.values()].includes(host) || unclear.length > 0) return;
   const known = fleet.hosts.map((each) => each.host).join(", ");
   throw new JobsError(
     "usage",
-    `no worker has the name or address ${host}, and no area below the roots is at home there`,
+    `no worker has the name or address ${host}, and no .homehost below the roots has it`,
     { hint: known === "" ? "no host has ever had a worker" : `hosts: ${known}`, details: { host } },
   );
 }

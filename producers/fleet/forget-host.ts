@@ -29,7 +29,8 @@ export async function forgetHost(session: Session, host: string): Promise<Forgot
     await knownHosts(session),
   ];
   const record = hosts.find((each) => each.host === host);
-  if (record === undefined && !drained.has(host) && !queues.includes(host)) {
+  const paused = (await listPaused(redis, settings.prefix)).filter((schedule) => schedule.host === host);
+  if (record === undefined && !drained.has(host) && !queues.includes(host) && paused.length === 0) {
     const names = [...new Set([...hosts.map((each) => each.host), ...drained.keys(), ...queues])].sort();
     throw new JobsError("usage", `Redis holds nothing of a host ${host}`, {
       hint: names.length === 0 ? "there is no host" : `the hosts are ${names.join(", ")}`,
@@ -43,14 +44,12 @@ export async function forgetHost(session: Session, host: string): Promise<Forgot
   }
   const was = await removeHost(redis, settings.prefix, host);
   const removed = [...(was.record ? ["its record"] : []), ...(was.drained ? ["its mark as drained"] : [])];
-  const queue = session.queue(host);
-  const paused = (await listPaused(redis, settings.prefix)).filter((schedule) => schedule.host === host);
   if (paused.length > 0) {
-    const { schedules = 0, ...jobs } = await countsOf(queue);
-    return { host, removed, left: { ...jobs, schedules: schedules + paused.length } };
+    const counts = queues.includes(host) ? await countsOf(session.queue(host)) : {};
+    return { host, removed, left: { ...counts, schedules: (counts.schedules ?? 0) + paused.length } };
   }
   if (!queues.includes(host)) return { host, removed, left: {} };
-  const left = await removeQueue(redis, queue);
+  const left = await removeQueue(redis, session.queue(host));
   return { host, removed: Object.keys(left).length > 0 ? removed : [...removed, "its queue"], left };
 }
 

@@ -43,13 +43,15 @@ function describe(
   outcome: Outcome | undefined,
   schedule: Schedule | undefined,
 ): AutomaticStatus {
-  const problem = problemOf(outcome, schedule);
+  const paused = schedule?.paused ?? null;
+  const problem = paused === null ? problemOf(outcome, schedule) : null;
   return {
     kind,
     name,
     area,
     host: schedule?.host ?? outcome?.host ?? "",
     next: schedule?.next ?? null,
+    paused,
     ok: problem === null,
     problem,
     last: outcome === undefined ? null : lastOf(outcome),

@@ -16,6 +16,7 @@ import { knownHosts } from "../jobs/list-jobs.ts";
 import type { Session } from "../jobs/session.ts";
 import { fitTarget, readFleet } from "../jobs/target-host.ts";
 import {
+  changing,
   forgetPaused,
   listPaused,
   type PausedSchedule,
@@ -55,16 +56,18 @@ export async function addSchedule(
   const { tz = ownZone() } = options;
   const repeat = await checkRepeat({ ...options, tz });
   await checkRedis(session.redis, session.settings.redisUrl);
-  const taken = (await listSchedules(session)).find((schedule) => schedule.name === name);
-  if (taken !== undefined) {
-    const isPaused = taken.paused === null ? "" : ", paused";
-    throw new JobsError("usage", `the schedule ${name} already exists, for ${taken.area}${isPaused}`, {
-      hint: `use another --name, or remove the existing one first: mtjobs schedule remove ${name}`,
-      details: { name, host: taken.host },
-    });
-  }
-  const { host, payload } = await placeOf(session, checked, tz);
-  return await putInQueue(session, host, name, { repeat, job, data: { ...payload, schedule: name } });
+  return await changing(session.redis, session.settings.prefix, name, async () => {
+    const taken = (await listSchedules(session)).find((schedule) => schedule.name === name);
+    if (taken !== undefined) {
+      const isPaused = taken.paused === null ? "" : ", paused";
+      throw new JobsError("usage", `the schedule ${name} already exists, for ${taken.area}${isPaused}`, {
+        hint: `use another --name, or remove the existing one first: mtjobs schedule remove ${name}`,
+        details: { name, host: taken.host },
+      });
+    }
+    const { host, payload } = await placeOf(session, checked, tz);
+    return await putInQueue(session, host, name, { repeat, job, data: { ...payload, schedule: name } });
+  });
 }
 
 /** Returns the host whose queue receives the schedule, and the data of each of its jobs. */
@@ -201,12 +204,14 @@ export function pausedText({ paused }: Pick<Schedule, "paused">): string {
  * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that name
  */
 export async function removeSchedule(session: Session, name: string): Promise<Schedule> {
-  const [first, ...others] = await namedSchedules(session, name);
-  for (const { host } of [first, ...others]) await session.queue(host).removeJobScheduler(name);
-  const { redis, settings } = session;
-  await forgetPaused(redis, settings.prefix, name);
-  await forgetOutcome(redis, settings.prefix, { kind: "schedule", name, area: first.area });
-  return first;
+  return await changing(session.redis, session.settings.prefix, name, async () => {
+    const [first, ...others] = await namedSchedules(session, name);
+    for (const { host } of [first, ...others]) await session.queue(host).removeJobScheduler(name);
+    const { redis, settings } = session;
+    await forgetPaused(redis, settings.prefix, name);
+    await forgetOutcome(redis, settings.prefix, { kind: "schedule", name, area: first.area });
+    return first;
+  });
 }
 
 /**
@@ -217,16 +222,19 @@ export async function removeSchedule(session: Session, name: string): Promise<Sc
  * @throws {JobsError} `usage` if there is none of that name
  */
 export async function pauseSchedule(session: Session, name: string, by: string): Promise<Schedule> {
-  const [first] = await namedSchedules(session, name);
-  if (first.paused !== null) return first;
-  const { redis, settings } = session;
-  const queue = session.queue(first.host);
-  const scheduler = await queue.getJobScheduler(name);
-  if (scheduler === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
-  const paused = pausedSchedule(first.host, scheduler, by);
-  await writePaused(redis, settings.prefix, paused);
-  await queue.removeJobScheduler(name);
-  return viewPaused(paused);
+  return await changing(session.redis, session.settings.prefix, name, async () => {
+    const [first] = await namedSchedules(session, name);
+    if (first.paused !== null) return first;
+    const { redis, settings } = session;
+    const queue = session.queue(first.host);
+    const scheduler = await queue.getJobScheduler(name);
+    if (scheduler === undefined)
+      throw new JobsError("internal", `the schedule ${name} has just been removed`);
+    const paused = pausedSchedule(first.host, scheduler, by);
+    await writePaused(redis, settings.prefix, paused);
+    await queue.removeJobScheduler(name);
+    return viewPaused(paused);
+  });
 }
 
 /**
@@ -234,17 +242,22 @@ export async function pauseSchedule(session: Session, name: string, by: string):
  * @throws {JobsError} `usage` if there is none of that name
  */
 export async function resumeSchedule(session: Session, name: string): Promise<Schedule> {
-  const [first] = await namedSchedules(session, name);
-  const { redis, settings } = session;
-  const paused = (await listPaused(redis, settings.prefix)).find((each) => each.name === name);
-  if (first.paused === null || paused === undefined) return first;
-  const added = await putInQueue(session, paused.host, name, {
-    repeat: repeatFrom(paused, Date.now()),
-    job: paused.job,
-    data: paused.data,
+  return await changing(session.redis, session.settings.prefix, name, async () => {
+    const [first] = await namedSchedules(session, name);
+    const { redis, settings } = session;
+    const paused = (await listPaused(redis, settings.prefix)).find((each) => each.name === name);
+    if (first.paused === null || paused === undefined) {
+      await forgetPaused(redis, settings.prefix, name);
+      return first;
+    }
+    const added = await putInQueue(session, paused.host, name, {
+      repeat: repeatFrom(paused, Date.now()),
+      job: paused.job,
+      data: paused.data,
+    });
+    await forgetPaused(redis, settings.prefix, name);
+    return added;
   });
-  await forgetPaused(redis, settings.prefix, name);
-  return added;
 }
 
 interface Turns {

@@ -24,6 +24,19 @@ const busy = [{ name: "tests" as const, ok: false, detail: "2 tests are running"
 const unlessBusy = (job: Job) => (job.data.area.endsWith("busy") ? refused(job, busy) : migrated(job));
 
 describe("drain", () => {
+  it("refuses a host that nothing knows, but not one with a queue, or where a .homehost cannot be read", () =>
+    onQueue(async (stage) => {
+      stage.area("a1", "hosta");
+      await announce(stage, "hostb");
+      const wrong = await run(stage, "drain", "hostx", "--json");
+      expect([wrong.code, errorCodeOf(wrong), await drainedHosts(stage)]).toEqual([2, "usage", []]);
+      await stage.add("hostx", "reduce", { v: 1, area: "/a" }, { jobId: "reduce-1" });
+      expect((await run(stage, "drain", "hostx", "--json")).code).toBe(0);
+      stage.area("broken", "two words");
+      expect((await run(stage, "drain", "hosty", "--json")).code).toBe(1);
+      expect((await drainedHosts(stage)).sort()).toEqual(["hostx", "hosty"]);
+    }));
+
   it("moves each area that is at home on the host, spread over the others, and tells what stays and why", () =>
     onQueue(async (stage) => {
       const [a1, a2, a3] = [
@@ -55,8 +68,6 @@ describe("drain", () => {
         expect(finished.code).toBe(1);
         expect(await drainedHosts(stage)).toEqual(["hosta"]);
       });
-      const wrong = await run(stage, "drain", "hostx", "--json");
-      expect([wrong.code, errorCodeOf(wrong), await drainedHosts(stage)]).toEqual([2, "usage", ["hosta"]]);
       const { stdout } = await run(stage, "status");
       expect(stdout).toMatch(/^hosta +alive, drained/m);
       expect(documentOf(await run(stage, "undrain", "10.0.0.1", "--json"))).toEqual({

@@ -1,6 +1,11 @@
 import { expect, test } from "vitest";
 import { withSession } from "../../producers/jobs/session.ts";
-import { pauseSchedule } from "../../producers/schedules/schedules.ts";
+import {
+  listSchedules,
+  pauseSchedule,
+  removeSchedule,
+  resumeSchedule,
+} from "../../producers/schedules/schedules.ts";
 import { redisKey } from "../../shared/queue/names.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { documentOf, errorCodeOf, onQueue, type QueueStage, runCommand } from "../support/queue.ts";
@@ -85,6 +90,47 @@ test("an interval keeps its times through a pause, also through one longer than 
     expect(documentOf(await schedule(stage, "resume", "hourly")).next).toBe(before?.next);
     const turns = await stage.queue("hosta").getJobs(["completed", "delayed", "waiting", "active"]);
     expect(turns.filter(({ repeatJobKey }) => repeatJobKey === "hourly")).toHaveLength(2);
+  }));
+
+test("changes of one schedule wait for each other, and the schedule is never lost", () =>
+  onQueue(async (stage) => {
+    const area = stage.area("a1", "hosta");
+    const every = ["--every", "1h", "--name", "hourly"];
+    await schedule(stage, "add", "reduce", area, "--age", "30d", ...every);
+    const flags = { redisUrl: stage.url, prefix: stage.prefix, host: "hosta" };
+    await withSession(resolveSettings({ flags }), async (session) => {
+      for (let round = 0; round < 20; round++) {
+        await Promise.all([
+          pauseSchedule(session, "hourly", "ann@hosta"),
+          resumeSchedule(session, "hourly"),
+          pauseSchedule(session, "hourly", "ben@hosta"),
+          resumeSchedule(session, "hourly"),
+        ]);
+        expect((await listSchedules(session)).map(({ name }) => name)).toEqual(["hourly"]);
+      }
+      await Promise.allSettled([resumeSchedule(session, "hourly"), removeSchedule(session, "hourly")]);
+      expect(await listSchedules(session)).toEqual([]);
+    });
+    expect(await stage.redis.keys(`${stage.prefix}:changing-schedule:*`)).toEqual([]);
+  }));
+
+test("a resume that was interrupted is none, and can be repeated", () =>
+  onQueue(async (stage) => {
+    const area = stage.area("a1", "hosta");
+    const every = ["--every", "1h", "--name", "hourly"];
+    await schedule(stage, "add", "reduce", area, "--age", "30d", ...every);
+    await schedule(stage, "pause", "hourly");
+    const record = await stage.redis.hget(key(stage), "hourly");
+    const resumed = documentOf(await schedule(stage, "resume", "hourly"));
+    // The process died before it removed the record.
+    await stage.redis.hset(key(stage), "hourly", record ?? "");
+    expect(await listed(stage)).toMatchObject([{ name: "hourly", paused: null, next: resumed.next }]);
+    expect(documentOf(await schedule(stage, "resume", "hourly"))).toEqual(resumed);
+    expect(documentOf(await schedule(stage, "pause", "hourly"))).toMatchObject({ next: null });
+    const status = documentOf(await runCommand(["status", "--json"], { env: env(stage) }));
+    expect(status.automatic).toMatchObject([
+      { name: "hourly", ok: true, paused: { by: expect.any(String) } },
+    ]);
   }));
 
 test("a pause that was interrupted is none, and can be repeated or forgotten", () =>

@@ -10,12 +10,12 @@ export function failureText({ kind, name, problem }: AutomaticStatus): string {
   return shown(`${kind === "schedule" ? `schedule ${name}` : policyText(name)}: ${problem}`);
 }
 
-function scheduleRow({ name, area, host, next, ok, last }: AutomaticStatus): TemplateResult {
+function scheduleRow({ name, area, host, next, paused, ok, last }: AutomaticStatus): TemplateResult {
   return html`<tr>
     <th scope="row" class=${ok ? "path" : "path bad"}>${shown(name)}</th>
     <td data-label="area">${areaLink(area)}</td>
     <td data-label="host">${hostLink(host)}</td>
-    <td data-label="next">${next === null ? "–" : when(next)}</td>
+    <td data-label="next">${paused !== null ? "paused" : next === null ? "–" : when(next)}</td>
     <td data-label="last job">
       ${last === null ? "–" : html`${when(last.endedAt)} ${jobLink(last.jobId, last.host)}`}
     </td>
