@@ -72,7 +72,9 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     const { page, form, offences } = await open({ area });
     await form.getByLabel("Run name").fill("w%");
     await form.getByLabel("Keep the newest").fill("0");
-    expect(await form.locator("code").innerText()).toBe(`mtjobs reduce '${area}' --runname w% --keep 0`);
+    await expect
+      .poll(() => form.locator("code").innerText())
+      .toBe(`mtjobs reduce '${area}' --runname w% --keep 0`);
     await form.getByRole("button", { name: "Try it" }).click();
     await form
       .getByText(/6 runs would be moved\. About [\d.]+ [kM]B go from megatest\.db to completed-runs\.db\./)
@@ -99,7 +101,7 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
 
     await form.locator("select[name=job]").selectOption("import");
     await form.getByLabel("Exported file").fill(file);
-    expect(await form.locator("code").innerText()).toBe(`mtjobs import ${file} '${area}'`);
+    await expect.poll(() => form.locator("code").innerText()).toBe(`mtjobs import ${file} '${area}'`);
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByRole("button", { name: "Import 1 run now" }).click();
     await form.getByText("1 run imported.").waitFor();
@@ -131,16 +133,18 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
     await repeated.form.getByText("Repeat it").click();
     await repeated.form.getByLabel("Repeat at").fill("0 2 * * *");
     await repeated.form.getByLabel("Name of the schedule").fill("nightly");
-    expect(await repeated.form.locator("code").innerText()).toBe(
-      `mtjobs schedule add reduce '${area}' --age 30d --cron '0 2 * * *' --name nightly`,
-    );
+    await expect
+      .poll(() => repeated.form.locator("code").innerText())
+      .toBe(`mtjobs schedule add reduce '${area}' --age 30d --cron '0 2 * * *' --name nightly`);
     await repeated.form.getByRole("button", { name: "Add the schedule" }).click();
     await repeated.form.getByText("it is next due at").waitFor();
     await repeated.form.getByRole("button", { name: "Add the schedule" }).click();
     await repeated.form.getByRole("alert").getByText("already exists").waitFor();
 
     const { form } = await open({ job: "drain", host: "hosta", whenQuiet: "yes", deadline: "1h" });
-    expect(await form.locator("code").innerText()).toBe("mtjobs drain hosta --when-quiet --deadline 1h");
+    await expect
+      .poll(() => form.locator("code").innerText())
+      .toBe("mtjobs drain hosta --when-quiet --deadline 1h");
     await form.getByRole("button", { name: "Try it" }).click();
     await form.getByText(/Areas at home there: 1\. Of these|No area is at home on hosta\./).waitFor();
     await form.getByRole("button", { name: "Drain hosta as its areas get quiet" }).click();
