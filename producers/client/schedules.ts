@@ -5,9 +5,10 @@ import type { MigrateOptions } from "../jobs/check-migrate.ts";
 import { type RequestPlace, requester } from "../jobs/check-move.ts";
 import type { Duration, ReduceOptions } from "../jobs/options.ts";
 import type { LastingSession } from "../jobs/session.ts";
+import { pauseSchedule, resumeSchedule } from "../schedules/pause.ts";
 import { requestSchedule, scheduledNames } from "../schedules/request-schedule.ts";
 import { scheduleStatus } from "../schedules/schedule-status.ts";
-import { pauseSchedule, removeSchedule, resumeSchedule } from "../schedules/schedules.ts";
+import { removeSchedule } from "../schedules/schedules.ts";
 
 /** When a schedule is due: either `cron` or `every`. */
 export interface ScheduleTimes {
@@ -60,7 +61,7 @@ export class MtJobsSchedules {
 
   /**
    * Lets a schedule take no turn until it is resumed; a job that it has added continues. @throws {JobsError} `usage` if
-   * there is none of that name
+   * there is none of that name, or if it could not be put back as it was
    */
   async pause(name: string): Promise<Schedule> {
     const by = this.#place.requestedBy ?? requester(this.#place.settings);

@@ -5,6 +5,7 @@ import {
   hostStatusSchema,
   originSchema,
   outcomeSchema,
+  pausedSchema,
 } from "../../shared/contract/queue-records.ts";
 import { openObject } from "../../shared/document-schema.ts";
 import type { JobView } from "./job.ts";
@@ -18,7 +19,7 @@ export const automaticSchema = openObject({
   host: z.string(),
   /** When a schedule is next due; null for a policy, which workers check every few minutes. */
   next: z.iso.datetime().nullable(),
-  paused: drainedSchema
+  paused: pausedSchema
     .nullable()
     .meta({ description: "Since when a schedule takes no turn; it is not reported as failing then" }),
   ok: z.boolean().meta({ description: "False if its last job failed, or if a due job was not started" }),

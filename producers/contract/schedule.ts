@@ -1,6 +1,6 @@
 import { z } from "zod";
 import type { JobPayload } from "../../shared/contract/payload.ts";
-import { drainedSchema } from "../../shared/contract/queue-records.ts";
+import { pausedSchema } from "../../shared/contract/queue-records.ts";
 import { openEnum, openObject } from "../../shared/document-schema.ts";
 import type { ErrorCode } from "../../shared/error-codes.ts";
 import { errorSchema } from "../../shared/error-document.ts";
@@ -24,7 +24,7 @@ export const scheduleSchema = openObject({
   overdue: z.boolean().meta({
     description: "A due job was not started for over a minute: no worker serves the host, or it is busy",
   }),
-  paused: drainedSchema.nullable().meta({
+  paused: pausedSchema.nullable().meta({
     description: "Since when, and by whom, it takes no turn; null if it is not paused",
   }),
   requestedBy: z.string(),

@@ -1,5 +1,5 @@
 import { basename } from "node:path";
-import type { JobSchedulerJson, RepeatOptions } from "bullmq";
+import type { JobSchedulerJson, JobSchedulerTemplateOptions, RepeatOptions } from "bullmq";
 import ms from "ms";
 import type { JobPayload } from "../../shared/contract/payload.ts";
 import { defined } from "../../shared/defined.ts";
@@ -15,15 +15,8 @@ import { chooseHost } from "../jobs/enqueue.ts";
 import { knownHosts } from "../jobs/list-jobs.ts";
 import type { Session } from "../jobs/session.ts";
 import { fitTarget, readFleet } from "../jobs/target-host.ts";
-import {
-  changing,
-  forgetPaused,
-  listPaused,
-  type PausedSchedule,
-  pausedSchedule,
-  repeatFrom,
-  writePaused,
-} from "./paused-schedules.ts";
+import { changeSchedule } from "./change-schedule.ts";
+import { forgetPaused, listPaused, type PausedSchedule } from "./paused-schedules.ts";
 
 export interface ScheduleOptions {
   /** Unique among all hosts; default: made from the job's and the area's names. */
@@ -56,7 +49,7 @@ export async function addSchedule(
   const { tz = ownZone() } = options;
   const repeat = await checkRepeat({ ...options, tz });
   await checkRedis(session.redis, session.settings.redisUrl);
-  return await changing(session.redis, session.settings.prefix, name, async () => {
+  return await changeSchedule(session, name, async () => {
     const taken = (await listSchedules(session)).find((schedule) => schedule.name === name);
     if (taken !== undefined) {
       const isPaused = taken.paused === null ? "" : ", paused";
@@ -66,7 +59,8 @@ export async function addSchedule(
       });
     }
     const { host, payload } = await placeOf(session, checked, tz);
-    return await putInQueue(session, host, name, { repeat, job, data: { ...payload, schedule: name } });
+    const data = { ...payload, schedule: name };
+    return await putInQueue(session, host, name, { repeat, job, data, options: turnOptions });
   });
 }
 
@@ -179,7 +173,7 @@ function viewSchedule(
   };
 }
 
-function viewPaused({ name, host, job, repeat, data, at, by }: PausedSchedule): Schedule {
+export function viewPaused({ name, host, job, repeat, data, at, by }: PausedSchedule): Schedule {
   const { pattern, tz, every } = repeat;
   const template = { data, opts: {} };
   const view = viewSchedule(host, { key: name, name: job, ...defined({ pattern, tz, every }), template });
@@ -204,7 +198,7 @@ export function pausedText({ paused }: Pick<Schedule, "paused">): string {
  * Removes a schedule; a job that it has added continues. @throws {JobsError} `usage` if there is none of that name
  */
 export async function removeSchedule(session: Session, name: string): Promise<Schedule> {
-  return await changing(session.redis, session.settings.prefix, name, async () => {
+  return await changeSchedule(session, name, async () => {
     const [first, ...others] = await namedSchedules(session, name);
     for (const { host } of [first, ...others]) await session.queue(host).removeJobScheduler(name);
     const { redis, settings } = session;
@@ -214,68 +208,27 @@ export async function removeSchedule(session: Session, name: string): Promise<Sc
   });
 }
 
-/**
- * Takes a schedule out of its queue, so that it takes no turn; a job that it has added continues. A paused one stays
- * as it is. Repeatable: until it has left the queue it is not paused.
- *
- * @param by `user@host`
- * @throws {JobsError} `usage` if there is none of that name
- */
-export async function pauseSchedule(session: Session, name: string, by: string): Promise<Schedule> {
-  return await changing(session.redis, session.settings.prefix, name, async () => {
-    const [first] = await namedSchedules(session, name);
-    if (first.paused !== null) return first;
-    const { redis, settings } = session;
-    const queue = session.queue(first.host);
-    const scheduler = await queue.getJobScheduler(name);
-    if (scheduler === undefined)
-      throw new JobsError("internal", `the schedule ${name} has just been removed`);
-    const paused = pausedSchedule(first.host, scheduler, by);
-    await writePaused(redis, settings.prefix, paused);
-    await queue.removeJobScheduler(name);
-    return viewPaused(paused);
-  });
-}
-
-/**
- * Puts a paused schedule back into its queue; turns that have passed are left out. Another stays as it is. Repeatable.
- * @throws {JobsError} `usage` if there is none of that name
- */
-export async function resumeSchedule(session: Session, name: string): Promise<Schedule> {
-  return await changing(session.redis, session.settings.prefix, name, async () => {
-    const [first] = await namedSchedules(session, name);
-    const { redis, settings } = session;
-    const paused = (await listPaused(redis, settings.prefix)).find((each) => each.name === name);
-    if (first.paused === null || paused === undefined) {
-      await forgetPaused(redis, settings.prefix, name);
-      return first;
-    }
-    const added = await putInQueue(session, paused.host, name, {
-      repeat: repeatFrom(paused, Date.now()),
-      job: paused.job,
-      data: paused.data,
-    });
-    await forgetPaused(redis, settings.prefix, name);
-    return added;
-  });
-}
-
 interface Turns {
   repeat: RepeatOptions;
   job: string;
   data: object;
+  options: JobSchedulerTemplateOptions;
 }
 
-async function putInQueue(session: Session, host: string, name: string, turns: Turns): Promise<Schedule> {
-  const { repeat, job, data } = turns;
-  await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: turnOptions });
+export async function putInQueue(
+  session: Session,
+  host: string,
+  name: string,
+  { repeat, job, data, options }: Turns,
+): Promise<Schedule> {
+  await session.queue(host).upsertJobScheduler(name, repeat, { name: job, data, opts: options });
   const added = await session.queue(host).getJobScheduler(name);
   if (added === undefined) throw new JobsError("internal", `the schedule ${name} has just been removed`);
   return viewSchedule(host, added);
 }
 
 /** Schedules of one name are one, unless another tool added them. */
-async function namedSchedules(session: Session, name: string): Promise<[Schedule, ...Schedule[]]> {
+export async function namedSchedules(session: Session, name: string): Promise<[Schedule, ...Schedule[]]> {
   const schedules = await listSchedules(session);
   const [first, ...others] = schedules.filter((schedule) => schedule.name === name);
   if (first !== undefined) return [first, ...others];

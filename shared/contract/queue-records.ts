@@ -28,14 +28,21 @@ export const hostStatusSchema = openObject({
 });
 export type HostStatus = z.infer<typeof hostStatusSchema>;
 
-/** A drained host accepts no new areas. */
-export const drainedSchema = openObject({
+/** Who did something lasting, and when. */
+const markSchema = openObject({
   /** By the requester's clock. */
   at: time,
   /** `user@host` */
   by: z.string(),
 });
+
+/** A drained host accepts no new areas. */
+export const drainedSchema = markSchema;
 export type Drained = z.infer<typeof drainedSchema>;
+
+/** A paused schedule takes no turn. */
+export const pausedSchema = markSchema;
+export type Paused = z.infer<typeof pausedSchema>;
 
 /** A source of automatic jobs: a line of `[reduce-records]`, or a schedule. */
 export const originSchema = openObject({

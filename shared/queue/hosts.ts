@@ -4,6 +4,7 @@ import type { Drained, HostRecord, HostStatus } from "../contract/queue-records.
 import { processStart } from "../lease/holder.ts";
 import { processSpace } from "../process.ts";
 import { homeName } from "../settings/home-name.ts";
+import { deleteIfEqual } from "./delete-if-equal.ts";
 import { redisKey } from "./names.ts";
 
 /** Interval of announcements, ms. */
@@ -97,23 +98,19 @@ function readAnnouncement(text: string): Announcement | undefined {
   }
 }
 
-/** In one step: a worker that has started meanwhile keeps its own announcement. */
-const deleteIfEqual =
-  'if redis.call("get", KEYS[1]) == ARGV[1] then return redis.call("del", KEYS[1]) end return 0';
-
-/** Withdraws the announcement of a process of this machine that is known to be dead. */
+/** Withdraws the announcement of a process of this machine that is known to be dead; a worker that has started since keeps its own. */
 export async function withdrawDead(
   redis: Redis,
   prefix: string,
   host: string,
   dead: Announcement,
 ): Promise<void> {
-  await redis.eval(deleteIfEqual, 1, aliveKey(prefix, host), JSON.stringify(dead));
+  await deleteIfEqual(redis, aliveKey(prefix, host), JSON.stringify(dead));
 }
 
 /** Withdraws the announcement, not the record; another worker of the host is unaffected. */
 export async function withdrawHost(redis: Redis, prefix: string, record: HostRecord): Promise<void> {
-  await redis.eval(deleteIfEqual, 1, aliveKey(prefix, record.host), announcementOf(record));
+  await deleteIfEqual(redis, aliveKey(prefix, record.host), announcementOf(record));
 }
 
 /** Removes a host's record and its mark as drained. Returns which there were. */

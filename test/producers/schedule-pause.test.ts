@@ -1,12 +1,8 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { withSession } from "../../producers/jobs/session.ts";
-import {
-  listSchedules,
-  pauseSchedule,
-  removeSchedule,
-  resumeSchedule,
-} from "../../producers/schedules/schedules.ts";
+import { pauseSchedule, resumeSchedule } from "../../producers/schedules/pause.ts";
+import { listSchedules, removeSchedule } from "../../producers/schedules/schedules.ts";
 import { redisKey } from "../../shared/queue/names.ts";
 import { resolveSettings } from "../../shared/settings/settings.ts";
 import { waitFor } from "../support/area.ts";
@@ -138,6 +134,28 @@ test("a resume that was interrupted is none, and can be repeated", () =>
     expect(status.automatic).toMatchObject([
       { name: "hourly", ok: true, paused: { by: expect.any(String) } },
     ]);
+  }));
+
+test("what another program asked for by BullMQ's own means comes back, or a pause is refused", () =>
+  onQueue(async (stage) => {
+    const data = { v: 1, area: stage.area("a1", "hosta"), age: 1000, requestedBy: "tool" };
+    const queue = stage.queue("hosta");
+    const endDate = Date.now() + 30 * 24 * hour;
+    const template = { name: "reduce", data, opts: { priority: 7, attempts: 2 } };
+    await queue.upsertJobScheduler("theirs", { pattern: "0 2 * * *", tz: "UTC", endDate }, template);
+    const before = await queue.getJobScheduler("theirs");
+    await schedule(stage, "pause", "theirs");
+    expect(await queue.getJobScheduler("theirs")).toBeUndefined();
+    await schedule(stage, "resume", "theirs");
+    expect(await queue.getJobScheduler("theirs")).toEqual(before);
+
+    await queue.upsertJobScheduler("limited", { every: hour, limit: 3 }, template);
+    await queue.upsertJobScheduler("twice", { every: hour }, template);
+    await stage.queue("hostb").upsertJobScheduler("twice", { every: hour }, template);
+    await stage.add("hostb", "reduce", data);
+    const refused = [await schedule(stage, "pause", "limited"), await schedule(stage, "pause", "twice")];
+    expect(refused.map(errorCodeOf)).toEqual(["usage", "usage"]);
+    expect([await queue.getJobSchedulersCount(), await stage.redis.hlen(key(stage))]).toEqual([3, 0]);
   }));
 
 test("a pause that was interrupted is none, and can be repeated or forgotten", () =>

@@ -1,17 +1,13 @@
 import type { Command } from "commander";
+import type { Settings } from "../../../shared/settings/settings.ts";
+import type { Schedule } from "../../contract/schedule.ts";
 import { automaticText } from "../../format/status.ts";
 import { textTable } from "../../format/table.ts";
 import { requester } from "../../jobs/check-move.ts";
-import { withSession } from "../../jobs/session.ts";
+import { type Session, withSession } from "../../jobs/session.ts";
+import { pauseSchedule, resumeSchedule } from "../../schedules/pause.ts";
 import { scheduleStatus } from "../../schedules/schedule-status.ts";
-import {
-  nextText,
-  oftenText,
-  pausedText,
-  pauseSchedule,
-  removeSchedule,
-  resumeSchedule,
-} from "../../schedules/schedules.ts";
+import { nextText, oftenText, pausedText, removeSchedule } from "../../schedules/schedules.ts";
 import { type AddCommand, addHelp, addSharedOptions, type Bind } from "../command.ts";
 import { addScheduleAdd } from "./schedule-add.ts";
 
@@ -43,9 +39,7 @@ export const addSchedule: AddCommand = (program, bind) => {
   });
   addScheduleAdd(command, bind);
   addList(command, bind);
-  addPause(command, bind);
-  addResume(command, bind);
-  addRemove(command, bind);
+  for (const each of changeCommands) addChange(command, bind, each);
 };
 
 function addList(parent: Command, bind: Bind): void {
@@ -72,43 +66,42 @@ function addList(parent: Command, bind: Bind): void {
   });
 }
 
-function addPause(parent: Command, bind: Bind): void {
-  const command = parent
-    .command("pause")
-    .summary("let a schedule take no turn until it is resumed; a job that it has added continues")
-    .argument("<name>", "the schedule's name");
-  addSharedOptions(command);
-  addHelp(command, { examples: [["mtjobs schedule pause reduce-a1", "pause it"]], exits: unreachable });
-  bind(command, async ({ settings, args }) => {
-    const paused = await withSession(settings, (session) =>
-      pauseSchedule(session, args[0] ?? "", requester(settings)),
-    );
-    return { document: paused, text: `${paused.name}: ${pausedText(paused)}`, changed: true };
-  });
+/** A command about one schedule. */
+interface ChangeCommand {
+  name: "pause" | "resume" | "remove";
+  summary: string;
+  change: (session: Session, name: string, settings: Settings) => Promise<Schedule>;
+  describe: (schedule: Schedule) => string;
 }
 
-function addResume(parent: Command, bind: Bind): void {
-  const command = parent
-    .command("resume")
-    .summary("let a paused schedule take its turns again; those that have passed are left out")
-    .argument("<name>", "the schedule's name");
-  addSharedOptions(command);
-  addHelp(command, { examples: [["mtjobs schedule resume reduce-a1", "resume it"]], exits: unreachable });
-  bind(command, async ({ settings, args }) => {
-    const resumed = await withSession(settings, (session) => resumeSchedule(session, args[0] ?? ""));
-    return { document: resumed, text: `${resumed.name}: next at ${nextText(resumed)}`, changed: true };
-  });
-}
+const changeCommands: readonly ChangeCommand[] = [
+  {
+    name: "pause",
+    summary: "let a schedule take no turn until it is resumed; a job that it has added continues",
+    change: (session, name, settings) => pauseSchedule(session, name, requester(settings)),
+    describe: pausedText,
+  },
+  {
+    name: "resume",
+    summary: "let a paused schedule take its turns again; those that have passed are left out",
+    change: resumeSchedule,
+    describe: (schedule) => `next at ${nextText(schedule)}`,
+  },
+  {
+    name: "remove",
+    summary: "remove a schedule; a job that it has added continues",
+    change: removeSchedule,
+    describe: () => "removed",
+  },
+];
 
-function addRemove(parent: Command, bind: Bind): void {
-  const command = parent
-    .command("remove")
-    .summary("remove a schedule; a job that it has added continues")
-    .argument("<name>", "the schedule's name");
+function addChange(parent: Command, bind: Bind, { name, summary, change, describe }: ChangeCommand): void {
+  const command = parent.command(name).summary(summary).argument("<name>", "the schedule's name");
   addSharedOptions(command);
-  addHelp(command, { examples: [["mtjobs schedule remove reduce-a1", "remove it"]], exits: unreachable });
+  addHelp(command, { examples: [[`mtjobs schedule ${name} reduce-a1`, `${name} it`]], exits: unreachable });
   bind(command, async ({ settings, args }) => {
-    const removed = await withSession(settings, (session) => removeSchedule(session, args[0] ?? ""));
-    return { document: { ...removed, removed: true }, text: `${removed.name}: removed`, changed: true };
+    const schedule = await withSession(settings, (session) => change(session, args[0] ?? "", settings));
+    const document = name === "remove" ? { ...schedule, removed: true } : schedule;
+    return { document, text: `${schedule.name}: ${describe(schedule)}`, changed: true };
   });
 }

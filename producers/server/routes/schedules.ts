@@ -3,9 +3,10 @@ import { z } from "zod";
 import { parseDuration } from "../../../shared/time/duration.ts";
 import { mayUse } from "../../contract/roles.ts";
 import { policiesSchema, scheduleSchema, scheduleStatusSchema } from "../../contract/schedule.ts";
+import { pauseSchedule, resumeSchedule } from "../../schedules/pause.ts";
 import type { ScheduledName } from "../../schedules/request-schedule.ts";
 import { scheduleStatus } from "../../schedules/schedule-status.ts";
-import { pauseSchedule, removeSchedule, resumeSchedule } from "../../schedules/schedules.ts";
+import { removeSchedule } from "../../schedules/schedules.ts";
 import { duration, problems, requestSchema } from "./jobs.ts";
 import { plainProblem, sendProblem } from "./problems.ts";
 import type { ServerContext } from "./server-context.ts";
@@ -23,6 +24,13 @@ const scheduleBodySchema = z
       .meta({ description: "A job, as in POST /jobs" }),
   })
   .meta({ id: "ScheduleRequest" });
+
+/** What the routes about one schedule share. */
+const ofOne = {
+  tags: ["schedules"],
+  params: z.strictObject({ name: scheduleName }),
+  response: { 200: scheduleSchema, ...problems(400) },
+};
 
 interface ScheduleBody {
   name?: string;
@@ -79,10 +87,8 @@ export const scheduleRoutes =
       "/schedules/:name",
       {
         schema: {
-          tags: ["schedules"],
+          ...ofOne,
           summary: "Remove a schedule; a job that it has added continues",
-          params: z.strictObject({ name: scheduleName }),
-          response: { 200: scheduleSchema, ...problems(400) },
         },
       },
       async ({ params }) => await ask(() => removeSchedule(session, params.name)),
@@ -97,10 +103,8 @@ export const pauseAndPolicyRoutes =
       "/schedules/:name/pause",
       {
         schema: {
-          tags: ["schedules"],
+          ...ofOne,
           summary: "Let a schedule take no turn; a job that it has added continues",
-          params: z.strictObject({ name: scheduleName }),
-          response: { 200: scheduleSchema, ...problems(400) },
         },
       },
       async ({ params, caller }) => await ask(() => pauseSchedule(session, params.name, caller)),
@@ -109,10 +113,8 @@ export const pauseAndPolicyRoutes =
       "/schedules/:name/pause",
       {
         schema: {
-          tags: ["schedules"],
+          ...ofOne,
           summary: "Let a paused schedule take its turns again; those that have passed are left out",
-          params: z.strictObject({ name: scheduleName }),
-          response: { 200: scheduleSchema, ...problems(400) },
         },
       },
       async ({ params }) => await ask(() => resumeSchedule(session, params.name)),
