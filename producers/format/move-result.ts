@@ -5,6 +5,7 @@ import { bytesText, countText, plural } from "../../shared/text.ts";
 import { elapsedText } from "../../shared/time/elapsed.ts";
 import type { JobResult } from "../contract/job.ts";
 import { isMigrateResult } from "../jobs/job-view.ts";
+import { estimateText } from "./estimate.ts";
 import { migrateText } from "./migrate-result.ts";
 import { printable, textTable } from "./table.ts";
 
@@ -55,7 +56,7 @@ export function resultText(result: MoveResult): string {
   if (moved.runs > 0)
     paragraphs.push(
       movedText(result),
-      estimateText(result),
+      estimateText(result, bytesText),
       dryRun || !["reduce", "repair"].includes(job) ? runsText(result) : "",
     );
   paragraphs.push(skippedText(result), dryRun ? "" : bytesLines(result));
@@ -85,17 +86,6 @@ function keptText({ superseded, unsynced = 0 }: MoveResult): string {
 function movedText({ moved }: MoveResult): string {
   const rows = (["runs", ...recordTables] as const).map((table) => [table, countText(moved[table])]);
   return textTable(rows, { right: [1], indent: "  " });
-}
-
-const goesTo: Partial<Record<MoveResult["job"], string>> = {
-  reduce: "go from megatest.db to completed-runs.db",
-  restore: "go back from completed-runs.db to megatest.db",
-  purge: "leave completed-runs.db",
-};
-
-/** What moves is not freed: the other database grows by as much. */
-function estimateText({ job, estimatedBytes }: MoveResult): string {
-  return estimatedBytes === undefined ? "" : `about ${bytesText(estimatedBytes)} ${goesTo[job] ?? ""}`;
 }
 
 /** Lists runs by name, those restored under another id or name first, so that their owners notice. */

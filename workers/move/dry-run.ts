@@ -15,6 +15,7 @@ import { keepWal } from "../area-db/open-readonly.ts";
 import type { Run } from "../area-db/run.ts";
 import { retryWhileBusy } from "../area-db/transaction.ts";
 import { indexChildren } from "../records/child-index.ts";
+import { planOf } from "../records/record-session.ts";
 import { PendingStates } from "./copy/commit-copy.ts";
 import { copyBatch } from "./copy/copy-batch.ts";
 import { describeResult, fileSizes } from "./report.ts";
@@ -62,25 +63,34 @@ export async function countRuns(session: JobSession, runs: readonly Run[]): Prom
   }
 }
 
-/** Tests counted in one statement, which delays Megatest's commits. */
-const testsPerRead = 20_000;
+/** Counted in one statement, which delays Megatest's commits: runs if their tests have an index, otherwise tests. */
+const perRead = { runs: 20, tests: 20_000 };
+
+/** Counts all tests of a database: by an index, because their rows are large. */
+async function countTests(session: JobSession, part: "area" | "completed"): Promise<number> {
+  const [unit, column] = planOf(session, "tests").indexedIn(part)
+    ? (["runs", "run_id"] as const)
+    : (["tests", "id"] as const);
+  const sql = `SELECT count(*) FROM ${part}.tests WHERE ${column} BETWEEN ? AND ?`;
+  const count = (range: IdRange) =>
+    prepared<[bigint, bigint], number>(session.db, sql)
+      .pluck()
+      .get(...range) ?? 0;
+  let tests = 0;
+  for await (const range of session.idRanges(`${part}.${unit}`, perRead[unit]))
+    tests += await session.read(() => count(range));
+  return tests;
+}
 
 /** Estimates what the counted runs take of the database that they would leave: its used pages by their share of its tests. */
 async function estimateBytes(session: JobSession, part: "area" | "completed"): Promise<number> {
   const { db, tally } = session;
-  const count = (range: IdRange) =>
-    prepared<[bigint, bigint], number>(db, `SELECT count(*) FROM ${part}.tests WHERE id BETWEEN ? AND ?`)
-      .pluck()
-      .get(...range) ?? 0;
-  let tests = 0;
-  for await (const range of session.idRanges(`${part}.tests`, testsPerRead))
-    tests += await session.read(() => count(range));
   const pragma = (name: string) => Number(db.pragma(`${part}.${name}`, { simple: true }));
   const used = await session.read(
     () => (pragma("page_count") - pragma("freelist_count")) * pragma("page_size"),
   );
   // Of tests that are in the cache alone, megatest.db has none yet.
-  const share = Math.min(1, tally.moved.tests / Math.max(tests, 1));
+  const share = Math.min(1, tally.moved.tests / Math.max(await countTests(session, part), 1));
   return Math.round(used * share);
 }
 
@@ -120,15 +130,17 @@ export async function rehearse(
       const { counts } = session;
       const areaId = readAreaId(area);
       const before = fileSizes(files);
-      const result = describeResult({
-        session: { context, area, files, tally, counts },
-        payload,
-        job,
-        areaId,
-        before,
-        started,
-      });
-      return { ...result, ...estimate };
+      return {
+        ...describeResult({
+          session: { context, area, files, tally, counts },
+          payload,
+          job,
+          areaId,
+          before,
+          started,
+        }),
+        ...estimate,
+      };
     } finally {
       db.close();
     }

@@ -6,6 +6,7 @@ import {
   addTestIn,
   changeInCacheOnly,
   completedColumn,
+  edit,
   filesOf,
   lockRun,
   newArea,
@@ -24,6 +25,12 @@ const tables = [
   "test_rundat",
   "archives",
 ];
+
+/** Of megatest.db, without its free pages. */
+function usedBytes({ megatestDb }: SampleArea): number {
+  const read = (name: string) => Number(readColumn(megatestDb, `SELECT * FROM pragma_${name}`)[0]);
+  return (read("page_count") - read("freelist_count")) * read("page_size");
+}
 
 function history(area: SampleArea): Record<string, unknown>[] {
   const text = readFileSync(join(area.directory, ".mtjobs", "history.jsonl"), "utf8");
@@ -131,13 +138,10 @@ describe("the result of a reduce", () => {
 
   it("of a dry run tells about how many bytes the runs take: by their share of the tests", async () => {
     const area = newArea({ runs: 12, inFlight: 0, unsynced: false });
-    const [pages = 0n, free = 0n, size = 0n] = ["page_count", "freelist_count", "page_size"].map((name) =>
-      BigInt(Number(readColumn(area.megatestDb, `SELECT * FROM pragma_${name}`)[0])),
-    );
     const share = async (options: object) =>
       (await runReduce(area, { dryRun: true, runname: undefined, ...options })).result.estimatedBytes;
     const all = await share({ runname: "%" });
-    expect(all).toBe(Number((pages - free) * size));
+    expect(all).toBe(usedBytes(area));
     expect(await share({ runId: [1, 2, 3] })).toBe((all ?? 0) / 4);
     expect(await share({ runname: "no such run" })).toBe(0);
     const { result } = await reduceSafely(area, { runname: undefined, runId: [1, 2, 3, 4, 5, 6] });
@@ -145,6 +149,23 @@ describe("the result of a reduce", () => {
     const back = await share({ runId: [7, 8, 9] });
     expect(back).toBeGreaterThan(0);
     expect(back).toBeLessThan(all ?? 0);
+  });
+
+  it("of a dry run tells the same share if no index has the tests by run", async () => {
+    const area = newArea({ runs: 12, inFlight: 0, unsynced: false, withCache: false });
+    edit({ ...area, cacheDb: area.megatestDb }, ["area"], (db) => {
+      const sql = String(db.prepare("SELECT sql FROM sqlite_schema WHERE name = 'tests'").pluck().get());
+      const plain = sql
+        .replace("tests", "plain")
+        .replace(/,\s*CONSTRAINT testsconstraint UNIQUE \([^)]*\)/, "");
+      expect(plain).not.toMatch(/UNIQUE/);
+      db.exec(
+        `${plain}; INSERT INTO plain SELECT * FROM tests; DROP TABLE tests; ALTER TABLE plain RENAME TO tests`,
+      );
+    });
+    const share = async (runId: number[]) =>
+      (await runReduce(area, { dryRun: true, runname: undefined, runId })).result.estimatedBytes ?? 0;
+    expect(4 * (await share([1, 2, 3]))).toBe(usedBytes(area));
   });
 
   it("is what --inline --json prints, with exit code 0 although runs were skipped", async () => {

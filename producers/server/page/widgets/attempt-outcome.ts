@@ -1,6 +1,7 @@
 import { html, nothing, type TemplateResult } from "lit-html";
 import type { MoveResult } from "../../../../shared/contract/move-result.ts";
 import { verbOf } from "../../../../shared/job-verbs.ts";
+import { estimateText } from "../../../format/estimate.ts";
 import { bytes, number, runs, shown } from "../data/format.ts";
 import type { Attempt } from "./attempt.ts";
 import { hostLink, jobLink } from "./links.ts";
@@ -17,7 +18,7 @@ export function startForReal(
   if (attempt === undefined) return nothing;
   const { request, dryRun, job } = attempt;
   const kind = String(request.job);
-  const name = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
+  const name = capital(kind);
   if (!dryRun && attempt.isBusy) return html`<button type="button" aria-busy="true">${name}</button>`;
   if (!dryRun || job?.state !== "completed") return nothing;
   // A migration's result has other members.
@@ -56,20 +57,13 @@ function doneText(kind: unknown, dryRun: boolean, result: MoveResult): string {
   const { did } = verbOf(kind);
   const stay = Object.entries(skippedCounts).map(([reason, count]) => `${number(count)} ${reason}`);
   const rest = stay.length === 0 ? "" : `; not ${did}: ${stay.join(", ")}`;
-  return `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${rest}. ${dryRun ? estimateText(kind, result) : sizesText(kind, result)}`;
+  const done = `${runs(moved.runs ?? 0)} ${dryRun ? `would be ${did}` : did}${rest}.`;
+  if (!dryRun) return `${done} ${sizesText(kind, result)}`;
+  const estimate = estimateText(result, bytes);
+  return estimate === "" ? done : `${done} ${capital(estimate)}.`;
 }
 
-const goesTo: Record<string, string> = {
-  reduce: " go from megatest.db to completed-runs.db",
-  restore: " go back from completed-runs.db to megatest.db",
-  purge: " leave completed-runs.db",
-};
-
-/** What moves is not freed: the other database grows by as much. */
-function estimateText(kind: unknown, { estimatedBytes, moved }: MoveResult): string {
-  if (estimatedBytes === undefined || !moved.runs) return "";
-  return `About ${bytes(estimatedBytes)}${goesTo[String(kind)] ?? ""}.`;
-}
+const capital = (text: string) => `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 
 /** `megatest.db 46.1 MB → 1.11 MB, completed-runs.db 0 B → 45.5 MB.` */
 function sizesText(kind: unknown, { bytes: sizes }: MoveResult): string {
@@ -77,10 +71,7 @@ function sizesText(kind: unknown, { bytes: sizes }: MoveResult): string {
     const size = sizes[file];
     return size === undefined ? [] : [`${file} ${bytes(size.before)} → ${bytes(size.after)}`];
   });
-  const again =
-    kind === "restore"
-      ? " A later reduce moves the runs again if its rules match; with touch they count as new."
-      : "";
+  const again = kind === "restore" ? " A later reduce whose rules match moves them again." : "";
   return `${changes.join(", ")}.${again}`;
 }
 
