@@ -44,7 +44,12 @@ export class Reread<T> {
   }
 }
 
+/** Null if the file is missing, or cannot be looked at: one area's must not keep the others from being read. */
 function stampOf(file: string): string | null {
-  const stat = statSync(file, { throwIfNoEntry: false });
-  return stat === undefined ? null : `${stat.mtimeMs} ${stat.size}`;
+  try {
+    const { mtimeMs, size } = statSync(file);
+    return `${mtimeMs} ${size}`;
+  } catch {
+    return null;
+  }
 }

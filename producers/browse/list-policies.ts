@@ -4,7 +4,7 @@ import { listAreas } from "../../shared/area/list-areas.ts";
 import { toJobsError } from "../../shared/errors.ts";
 import { policiesOf } from "../areas/status.ts";
 import type { ListedPolicy, Policies } from "../contract/schedule.ts";
-import { BoundedList } from "./bounded.ts";
+import { BoundedList, beginningOf, longestName } from "./bounded.ts";
 import type { Reading } from "./reading.ts";
 
 const listBytes = 240_000;
@@ -25,12 +25,18 @@ export function listPolicies({ settings, env }: Reading): Policies {
       for (const job of ["reduce", "purge"] as const) {
         const found = policiesOf(area, job);
         problems.push(...found.problems.map((problem) => `${path}: ${problem}`));
-        for (const { name, text, request, everyMs } of found.lines)
-          if (!list.add({ area: path, homehost, job, name, text, request, everyMs })) complete = false;
+        for (const { name, text, request, everyMs } of found.lines) {
+          const shown = beginningOf(text, longestName);
+          if (!list.add({ area: path, homehost, job, name, text: shown, request, everyMs })) complete = false;
+        }
       }
     } catch (error) {
       problems.push(`${path}: ${toJobsError(error).message}`);
     }
   }
-  return { policies: list.rows, problems: problems.slice(0, mostProblems), complete };
+  return {
+    policies: list.rows,
+    problems: problems.slice(0, mostProblems).map((problem) => beginningOf(problem)),
+    complete,
+  };
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import { Reread } from "../../producers/areas/reread.ts";
@@ -23,4 +23,12 @@ test("what was read of an area is read again when its files change, at most ever
   writeFileSync(join(area, ".mtjobs", "history.jsonl"), "{}\n{}\n");
   // Jobs may end all the time.
   expect([at(50 * minute + 9_000), at(50 * minute + 11_000)]).toEqual([3, 4]);
+});
+
+test("a file that cannot be looked at, as a link to itself, counts as missing", () => {
+  const area = temporaryDirectory();
+  symlinkSync(join(area, ".mtjobs"), join(area, ".mtjobs"));
+  symlinkSync("megatest.db", join(area, "megatest.db"));
+  const reread = new Reread<string>();
+  expect(reread.of(area, [join(area, "megatest.db")], () => "read")).toBe("read");
 });
