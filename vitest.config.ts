@@ -21,7 +21,7 @@ class WaitsBesideOthers extends BaseSequencer {
 
 export default defineConfig({
   test: {
-    // Tests start processes and wait for them: two at once leave a fifth of two cores idle, more than three time out.
+    // Tests start processes and wait for them: two files at once left a fifth of two cores idle.
     pool: "forks",
     maxWorkers: 3,
     sequence: { sequencer: WaitsBesideOthers },

@@ -43,9 +43,7 @@ export async function drainHost(
   const targets = targetsOf(names, to, fleet);
   const dryRun = options.dryRun === true;
   assertRoots(settings);
-  const isKnown = fleet.drained.has(names[0]) || (await knownHosts(session)).includes(names[0]);
-  if (hostNamed(fleet.hosts, host) === undefined && !isKnown)
-    assertHome(host, listHomes(settings, hooks.env), fleet);
+  if (hostNamed(fleet.hosts, host) === undefined) await assertKnown(session, host, fleet, hooks.env);
   // First, so that no area moves to it during the scan.
   if (!dryRun) await setDrained(redis, settings.prefix, names[0], hooks.requestedBy ?? requester(settings));
   const survey = listHomes(settings, hooks.env);
@@ -83,8 +81,15 @@ export async function undrainHost(session: Session, host: string): Promise<Undra
   };
 }
 
-/** A host that never had a worker may be the home of areas; otherwise its name is wrong. */
-function assertHome(host: string, { homes, unclear }: ReturnType<typeof listHomes>, fleet: Fleet): void {
+/** A host without a record may have a queue, a mark or areas; otherwise its name is wrong. */
+async function assertKnown(
+  session: Session,
+  host: string,
+  fleet: Fleet,
+  env: NodeJS.ProcessEnv,
+): Promise<void> {
+  if (fleet.drained.has(host) || (await knownHosts(session)).includes(host)) return;
+  const { homes, unclear } = listHomes(session.settings, env);
   if ([...homes.values()].includes(host) || unclear.length > 0) return;
   const known = fleet.hosts.map((each) => each.host).join(", ");
   throw new JobsError(

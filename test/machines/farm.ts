@@ -13,7 +13,7 @@ export type HostName = "hosta" | "hostb";
 /** A version of NFS, and what else a host mounts the areas with. */
 export type MountOptions = string;
 
-const addresses = { server: "10.7.0.1", hosta: "10.7.0.2", hostb: "10.7.0.3" };
+export const addresses = { server: "10.7.0.1", hosta: "10.7.0.2", hostb: "10.7.0.3" };
 /** Seconds that the server gives a client before its locks are void, and clients to reclaim theirs after its start. */
 export const leaseS = 20;
 /** Time for what three emulated machines on two cores do in a second or two on a real one. */

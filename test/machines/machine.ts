@@ -46,8 +46,8 @@ export class Machine {
     this.#options = options;
   }
 
-  /** Starts it, with the disk that it had, and resolves when it takes commands. `clock` is the date that it begins at. */
-  async boot(clock = "utc"): Promise<void> {
+  /** Starts it, with the disk that it had, and resolves when it takes commands. */
+  async boot(): Promise<void> {
     if (this.#qemu !== undefined) throw new Error(`${this.name} is running`);
     const began = performance.now();
     const { directory, image } = this.#options;
@@ -55,7 +55,7 @@ export class Machine {
     if (!existsSync(disk))
       await run("qemu-img", ["create", "-q", "-f", "qcow2", "-b", image.disk, "-F", "raw", disk]);
     this.#ready = false;
-    this.#start(disk, clock);
+    this.#start(disk);
     await waitFor(`${this.name} to boot`, () => this.#ready, {
       deadline: bootMs,
       state: () => this.console().slice(-3000),
@@ -63,7 +63,7 @@ export class Machine {
     say(`${this.name} booted in ${((performance.now() - began) / 1000).toFixed(1)} s`);
   }
 
-  #start(disk: string, clock: string): void {
+  #start(disk: string): void {
     const { directory, image, memoryMb = 1536, processors = 1, disks = [], network = [] } = this.#options;
     const drive = (file: string, options: string) => ["-drive", `file=${file},if=virtio,${options}`];
     const parameters = `console=ttyS0 mitigations=off net.ifnames=0 systemd.hostname=${this.name} rw quiet`;
@@ -82,7 +82,7 @@ export class Machine {
         "-m",
         String(memoryMb),
       ],
-      ...["-nodefaults", "-display", "none", "-no-reboot", "-rtc", `base=${clock}`],
+      ...["-nodefaults", "-display", "none", "-no-reboot", "-rtc", "base=utc"],
       ...["-kernel", image.kernel, "-initrd", image.ramDisk, "-append", parameters],
       ...["-serial", `file:${this.#path("console")}`],
       ...["-qmp", `unix:${this.#path("qmp")},server=on,wait=off`],

@@ -71,7 +71,7 @@ export async function compact(
   // Without a moved run a file is expected to keep its size.
   if (small.length > 0 && session.tally.moved.runs > 0) {
     session.tally.warn(
-      `${new Intl.ListFormat("en").format(small)} kept the space that became free: 8 MiB or less, or under a quarter of the file, which new records use; --compact always returns it`,
+      `free space stays in ${new Intl.ListFormat("en").format(small)}: at most 8 MiB, or less than a quarter of the file; new records use it, and "--compact always" returns it to the file system`,
     );
   }
 }

@@ -47,14 +47,15 @@ function insertSteps(
   startedAt: number,
   failed: boolean,
 ): void {
-  const last = plan.stepsPerTest - 1 - ((plan.stepsPerTest - 1) % 2 === 1 ? 0 : 1);
+  const lastEnd = 2 * Math.floor(plan.stepsPerTest / 2) - 1;
   for (let step = 0; step < plan.stepsPerTest; step++) {
     const name = stepNames[Math.floor(step / 2) % stepNames.length] ?? "setup";
     // the other two states follow once all names had a start and an end
     const state = stepStates[(step % 2) + 2 * Math.floor(step / (2 * stepNames.length))] ?? "start";
-    const log = step % 2 === 1 ? `${name}.log` : "";
-    const exitCode = failed && step === last ? 1 + random.below(2) : 0;
-    writer.steps(testId, name, state, step % 2 === 0 ? "-" : String(exitCode), startedAt + step, "", log);
+    const hasEnded = step % 2 === 1;
+    const exitCode = failed && step === lastEnd ? 1 + random.below(2) : 0;
+    const [status, log] = hasEnded ? [String(exitCode), `${name}.log`] : ["-", ""];
+    writer.steps(testId, name, state, status, startedAt + step, "", log);
   }
 }
 

@@ -79,7 +79,7 @@ describe("reduce --inline", () => {
       skippedCounts: { "in-flight": 2 },
       superseded: expect.any(Number),
       late: 0,
-      warnings: [expect.stringContaining("8 MiB or less")],
+      warnings: [expect.stringContaining("at most 8 MiB")],
       elapsedMs: expect.any(Number),
     });
     const { runs, skipped, bytes } = document as {

@@ -66,8 +66,7 @@ function sentence(
   { bytes: size, freeBytes }: GainByAge,
   month: GainByAge["gains"][number] | undefined,
 ): string {
-  const vacuum =
-    freeBytes === 0 ? "" : ` ${bytes(freeBytes)} of it are free: a vacuum alone would return them.`;
+  const vacuum = freeBytes === 0 ? "" : ` A vacuum alone would make megatest.db ${bytes(freeBytes)} smaller.`;
   if (month === undefined || month.runs === 0)
     return `No run is older than 30 days: a reduce by that age would move nothing.${vacuum}`;
   return `Moving ${runs(month.runs)} older than 30 days would make megatest.db, now ${bytes(size)}, about ${bytes(month.bytes)} smaller, and completed-runs.db as much larger.${vacuum}`;

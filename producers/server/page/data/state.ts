@@ -47,7 +47,7 @@ export function isHomeOf({ host, worker }: Host, homehost: string | null): boole
 }
 
 /** Returns an area's homehost, by the host's name if it is known. */
-export function homeName({ homehost }: FoundArea): string {
+export function homeName({ homehost }: Pick<FoundArea, "homehost">): string {
   return state.fleet?.hosts.find((host) => isHomeOf(host, homehost))?.host ?? homehost ?? "";
 }
 

@@ -20,9 +20,11 @@ export class AnswerView {
   view(answer: Answer): TemplateResult {
     if ("schedule" in answer) return added(answer.schedule);
     if (answer.drain.enqueued.length === 0) return drained(answer.drain, new Map());
+    const known = new Map(this.#jobs.value?.jobs.map((job) => [job.jobId, job]));
+    const isOver = answer.drain.enqueued.every(({ jobId }) => ends.includes(known.get(jobId)?.state ?? ""));
     const request = new URLSearchParams({ brief: "true", job: "migrate", limit: String(mostJobs) });
-    const { value } = this.#jobs.want(`jobs?${request}`);
-    return drained(answer.drain, new Map(value?.jobs.map((job) => [job.jobId, job])));
+    if (!isOver) this.#jobs.want(`jobs?${request}`);
+    return drained(answer.drain, known);
   }
 }
 
@@ -46,7 +48,7 @@ function drained(drain: DrainResult, jobs: Jobs): TemplateResult {
     ${warnings.map((warning) => html`<p class="path">${shown(warning)}</p>`)}`;
 }
 
-/** `hostA takes no new areas. Of its 3 areas 1 has moved, 1 stays, 1 is not decided yet.` */
+/** `hostA takes no new areas. Areas at home there: 3. Of these 1 moved, 1 stays, 1 not decided yet.` */
 function summary({ dryRun, enqueued, stayed, host }: DrainResult, jobs: Jobs): string {
   const total = enqueued.length + stayed.length;
   const taken = dryRun ? "" : `${shown(host)} takes no new areas. `;
@@ -54,9 +56,11 @@ function summary({ dryRun, enqueued, stayed, host }: DrainResult, jobs: Jobs): s
   const states = enqueued.map(({ jobId }) => jobs.get(jobId)?.state ?? "waiting");
   const moved = states.filter((state) => state === "completed").length;
   const open = states.filter((state) => !ends.includes(state)).length;
+  const left = total - moved - open;
+  const stay = left === 1 ? "stays" : "stay";
   const counts = [
     `${number(moved)} ${dryRun ? "can move" : "moved"}`,
-    `${number(total - moved - open)} ${dryRun ? "cannot move now" : "stay"}`,
+    `${number(left)} ${dryRun ? "cannot move now" : stay}`,
     ...(open === 0 ? [] : [`${number(open)} not decided yet`]),
   ];
   return `${taken}Areas at home there: ${number(total)}. Of these ${counts.join(", ")}.`;

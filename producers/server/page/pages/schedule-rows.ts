@@ -5,7 +5,7 @@ import type { AutomaticStatus } from "../../../contract/fleet.ts";
 import type { ListedPolicy, ScheduleStatus } from "../../../contract/schedule.ts";
 import type { HistoryLine } from "../data/documents.ts";
 import { clock, shown } from "../data/format.ts";
-import { may } from "../data/state.ts";
+import { homeName, may } from "../data/state.ts";
 import { when } from "../widgets/links.ts";
 
 type Last = AutomaticStatus["last"];
@@ -73,8 +73,7 @@ function nextTurn(status: AutomaticStatus | undefined, everyMs: number): Templat
   if (last.timeUp === "between") return "when its part of the day begins";
   const due = Date.parse(last.startedAt) + (ok ? everyMs : Math.min(everyMs, afterFailure));
   if (due <= Date.now()) return "due: within five minutes";
-  const time = new Date(due).toISOString();
-  return nextTime(time);
+  return nextTime(new Date(due).toISOString());
 }
 
 /** Returns the lines of all areas with how their last jobs ended, and those that were removed since they had one. */
@@ -97,7 +96,7 @@ function policyRow(key: string, line: ListedPolicy, status: AutomaticStatus | un
   const { area, job, text, everyMs, homehost, request } = line;
   const name = policyName(line);
   return {
-    ...{ key, name, area, host: status?.host ?? homehost ?? "", isPaused: undefined },
+    ...{ key, name, area, host: status?.host ?? homeName({ homehost }), isPaused: undefined },
     ...{ ok: status?.ok ?? true, problem: status?.problem ?? null, last: status?.last ?? null },
     often: `${job}, ${text}`,
     next: nextTurn(status, everyMs),

@@ -32,9 +32,9 @@ describe.skipIf(!testsAllPages)(
     const request = async (body: object) => {
       const { status, body: answer } = await served.call("POST /api/v1/jobs", body);
       expect(status).toBe(202);
-      const state = async () => (await served.call(`GET /api/v1/jobs/${answer.jobId}`)).body.state;
-      await waitFor("the job to end", async () => /completed|failed/.test(await state()), {
-        deadline: 60_000,
+      const job = async () => (await served.call(`GET /api/v1/jobs/${answer.jobId}`)).body;
+      await waitFor("the job to complete", async () => (await job()).state === "completed", {
+        ...{ deadline: 60_000, state: job },
       });
     };
     const open = async (path: string, ready: (page: Page) => Promise<void>, name: string) => {

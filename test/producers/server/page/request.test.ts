@@ -170,7 +170,7 @@ describe.skipIf(!hasBrowser)("the page that requests jobs (needs Chromium)", { t
       await form.getByRole("listitem").filter({ hasText: free }).getByText("can move").waitFor();
       await form.getByRole("button", { name: "Drain hostd now" }).click();
       await form
-        .getByText("hostd takes no new areas. Areas at home there: 2. Of these 1 moved, 1 stay.")
+        .getByText("hostd takes no new areas. Areas at home there: 2. Of these 1 moved, 1 stays.")
         .waitFor();
       expect(offences).toEqual([]);
     });
