@@ -7,9 +7,15 @@ const oddTime = 9_000_000_000_000;
 /** The year 5138; milliseconds since 1973 are larger. */
 export const lastPlausible = 99_999_999_999;
 
+/**
+ * SQL: false if `seconds(value)` is not above `bound`, a number; one comparison, which spares a scan
+ * the rest. Any text counts as above: without affinity, as the plus sign makes it, text is larger than a number.
+ */
+export const mayExceed = (value: string, bound: string) => `+${value} > ${bound}`;
+
 /** SQL: a time that is not in seconds. A number stored as text is. */
 export const isOddTime = (value: string) =>
-  `(${value} IS NOT NULL AND ${value} <> '' AND (CAST(${value} AS INTEGER) > ${lastPlausible}
+  `(${mayExceed(value, String(lastPlausible))} AND ${value} <> '' AND (CAST(${value} AS INTEGER) > ${lastPlausible}
     OR typeof(${value}) NOT IN ('integer', 'real') AND (typeof(${value}) <> 'text' OR ${value} GLOB '*[^0-9.]*')))`;
 
 /** SQL: truncated, for messages. */

@@ -21,7 +21,7 @@ const initial = 1000;
 export async function discardCopies(session: JobSession, runs: readonly bigint[]): Promise<void> {
   const { db } = session;
   const list = idList(runs);
-  const batchSize = new BatchSize("completed", aimMs, initial);
+  const batchSize = new BatchSize("completed", () => aimMs, initial);
   const some = () =>
     preparedIds<[string, number]>(
       db,

@@ -4,7 +4,7 @@ import { defaultDeadAfterMs } from "../../../shared/contract/defaults.ts";
 import type { SkipReason } from "../../../shared/contract/move-result.ts";
 import type { ReducePayload } from "../../../shared/contract/payload.ts";
 import { prepared } from "../../../shared/sqlite/connection.ts";
-import { isOddTime, lifeOf, seconds, shownTime } from "../../../shared/sqlite/times.ts";
+import { isOddTime, lifeOf, mayExceed, seconds, shownTime } from "../../../shared/sqlite/times.ts";
 import type { Run } from "../../area-db/run.ts";
 import { planOf } from "../../records/record-session.ts";
 import { sameRow } from "../../records/row-sql.ts";
@@ -125,17 +125,23 @@ function readRuns(session: JobSession): [bigint, string, string, string, bigint]
 
 /** Reads activity of tests, steps and data; rows too old to matter are not joined to their run. */
 function readActivity(session: JobSession): [bigint, bigint][] {
+  const [ofTest, ofStep, ofDatum] = (["tests", "test_steps", "test_data"] as const).map((table) =>
+    unsyncedUpdate(session, table, "x"),
+  );
+  const isRecent = (...times: string[]) => times.map((time) => mayExceed(time, ":recentAfter")).join(" OR ");
+  const updated = ofStep === "0" ? [] : ["x.last_update"];
   const activities = [
-    ["stage_tests", `max(${lifeOf("x")}, ${unsyncedUpdate(session, "tests", "x")})`, "x.run_id"],
+    ["stage_tests", `max(${lifeOf("x")}, ${ofTest})`, "x.run_id", "1"],
     [
       "stage_test_steps",
-      `max(${seconds("x.event_time")}, ${unsyncedUpdate(session, "test_steps", "x")})`,
+      `max(${seconds("x.event_time")}, ${ofStep})`,
       runOfTest,
+      isRecent("x.event_time", ...updated),
     ],
-    ["stage_test_data", unsyncedUpdate(session, "test_data", "x"), runOfTest],
+    ["stage_test_data", ofDatum, runOfTest, ofDatum === "0" ? "0" : isRecent("x.last_update")],
   ].map(
-    ([table, life, run]) => `SELECT ${run} AS run_id, life
-      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x) AS x WHERE life > :recentAfter`,
+    ([table, life, run, mayBeRecent]) => `SELECT ${run} AS run_id, life
+      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x WHERE ${mayBeRecent}) AS x WHERE life > :recentAfter`,
   );
   return prepared<Recent, [bigint, bigint]>(
     session.db,

@@ -1,6 +1,9 @@
 import type { Part } from "../../../shared/sqlite/connection.ts";
 import { emitMetric } from "../../threads/metrics-channel.ts";
 
+/** Bound of a lock if nothing is known about others who wait for it, ms. */
+export const usualAimMs = 25;
+
 /** Adapts the batch size to the time that recent locks took: no other connection may wait for longer than `budgetMs`. */
 export class BatchSize {
   /** Tests in one transaction. */
@@ -13,21 +16,21 @@ export class BatchSize {
   #heldMs = 0;
 
   readonly #part: Part;
-  readonly #aimMs: number;
+  readonly #aimMs: () => number;
 
   /**
    * @param part whose lock it is, for the metrics
-   * @param aimMs bound if commits are fast; longer if only Megatest's sync waits
+   * @param aimMs returns the bound if commits are fast, which depends on who waits
    */
-  constructor(part: Part, aimMs = 25, initial = 25) {
+  constructor(part: Part, aimMs = () => usualAimMs, initial = 25) {
     this.#part = part;
     this.#aimMs = aimMs;
     this.size = initial;
   }
 
-  /** The bound: 25 ms, or twice a one-row commit on this file system now. */
+  /** The bound: the aim, or twice a one-row commit on this file system now. */
   get budgetMs(): number {
-    return Math.max(this.#aimMs, 2 * this.#commitMs);
+    return Math.max(this.#aimMs(), 2 * this.#commitMs);
   }
 
   /** Returns true if a commit must be measured again: a shared file system may be slower for a while. */

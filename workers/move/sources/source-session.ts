@@ -3,8 +3,11 @@ import type { Source } from "../../area-db/databases.ts";
 import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import type { Plans } from "../../records/plans.ts";
 import { RecordSession } from "../../records/record-session.ts";
-import { BatchSize } from "../session/batch-size.ts";
+import { BatchSize, usualAimMs } from "../session/batch-size.ts";
 import { WriterGaps } from "./writer-gaps.ts";
+
+/** Bounds of a lock, ms. After one of 18 ms a waiting client sleeps for 10 ms, after a longer one for 15 or more. */
+const aimMs = { ref: 60, busy: 15 };
 
 export interface SourceSessionOptions extends SessionOptions {
   part: Source;
@@ -38,8 +41,13 @@ export class SourceSession extends RecordSession {
     this.stop = stop;
     this.beforeSlice = beforeSlice;
     this.failpoint = failpoint;
+    this.batchSize = new BatchSize(part, () => this.#aimMs);
+  }
+
+  get #aimMs(): number {
     // Clients never use the ref; only a sync, which takes longer anyway, waits for a lock there.
-    this.batchSize = new BatchSize(part, part === "ref" ? 60 : undefined);
+    if (this.part === "ref") return aimMs.ref;
+    return this.part === this.fresh && this.gaps.isLikely ? aimMs.busy : usualAimMs;
   }
 
   /** Measures a one-row commit for the batch size: the shortest time that others must wait for a writer. */
