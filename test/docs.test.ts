@@ -9,7 +9,9 @@ import { payloadSchemas } from "../shared/contract/payload.ts";
 import { errorCodes } from "../shared/error-codes.ts";
 import { environmentName, resolveSettings } from "../shared/settings/settings.ts";
 import {
+  importFailpoints,
   migrateFailpoints,
+  purgeFailpoints,
   reduceFailpoints,
   restoreFailpoints,
 } from "../workers/area-db/failpoint-names.ts";
@@ -114,6 +116,7 @@ describe("the documentation", () => {
     for (const [page, steps] of [
       ["docs/moving.md", [...reduceFailpoints, ...restoreFailpoints]],
       ["docs/migrating.md", migrateFailpoints],
+      ["docs/purging.md", [...purgeFailpoints, ...importFailpoints]],
     ] as const)
       expect([...namesInTable(page, "What if it dies here")].sort()).toEqual([...steps].sort());
   });
