@@ -1,4 +1,4 @@
-import { type Connection, quoteName, quoteText } from "./connection.ts";
+import { type Connection, prepared, quoteName, quoteText } from "./connection.ts";
 import { foldName } from "./names.ts";
 
 export interface Column {
@@ -28,11 +28,13 @@ export function readColumns(db: Connection, part: string, table: string): Column
 
 /** Reads the columns with names as the schema spells them. */
 export function declaredColumns(db: Connection, part: string, table: string): Column[] {
-  const rows = db
-    .prepare<[string, string], { name: string; type: string; notnull: number; dflt_value: string | null }>(
-      `SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?, ?) WHERE hidden = 0 ORDER BY cid`,
-    )
-    .all(table, part);
+  const rows = prepared<
+    [string, string],
+    { name: string; type: string; notnull: number; dflt_value: string | null }
+  >(
+    db,
+    `SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?, ?) WHERE hidden = 0 ORDER BY cid`,
+  ).all(table, part);
   return rows.map((row) => ({
     name: row.name,
     type: row.type,
@@ -71,12 +73,11 @@ export function hasTable(db: Connection, part: string, table: string): boolean {
 /** Returns true if `column` can be found without a scan. */
 export function isIndexedBy(db: Connection, part: string, table: string, column: string): boolean {
   return (
-    db
-      .prepare(
-        `SELECT 1 FROM pragma_index_list(:table, :part) AS l, pragma_index_info(l.name, :part) AS i
-         WHERE i.seqno = 0 AND i.name = :column COLLATE NOCASE AND l.partial = 0`,
-      )
-      .get({ table, part, column }) !== undefined
+    prepared(
+      db,
+      `SELECT 1 FROM pragma_index_list(:table, :part) AS l, pragma_index_info(l.name, :part) AS i
+       WHERE i.seqno = 0 AND i.name = :column COLLATE NOCASE AND l.partial = 0`,
+    ).get({ table, part, column }) !== undefined
   );
 }
 

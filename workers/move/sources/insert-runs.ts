@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
+import { setImmediate as yieldNow } from "node:timers/promises";
 import {
   type Connection,
   isConstraintError,
@@ -112,12 +112,13 @@ export class Inserter {
 
   /** Inserts a slice in one transaction. Returns the obstacle, having changed nothing. */
   async #insertSlice(slice: Slice, touchedAt: number | undefined): Promise<Obstacle | undefined> {
-    const { db, part, fresh, plans, records, gaps, batchSize, failpoint } = this.#session;
+    const { db, part, plans, records, failpoint } = this.#session;
     const { tests, ends } = await this.#session.read(() => {
       const work = enterSlice(db, slice);
       stageFromCompleted(db, part, records, touchedAt);
       return { tests: work, ends: new Map(records.map(({ table }) => [table, endsOf(db, table)])) };
     });
+    await this.#session.passGap();
     try {
       await this.#session.read(() => this.#commitStage(tests, ends, touchedAt));
     } catch (error) {
@@ -130,8 +131,7 @@ export class Inserter {
       return this.#insertSlice(slice, touchedAt);
     }
     failpoint(`inserted-in-${part}`);
-    const gapMs = part === fresh ? gaps.gapAfter(batchSize.lastMs) : 0;
-    await (gapMs > 0 ? sleep(gapMs) : yieldNow());
+    this.#session.beginGap();
     return undefined;
   }
 

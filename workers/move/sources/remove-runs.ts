@@ -1,5 +1,5 @@
 import { performance } from "node:perf_hooks";
-import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
+import { setImmediate as yieldNow } from "node:timers/promises";
 import { indexChildren } from "../../records/child-index.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
@@ -77,7 +77,7 @@ export class Remover {
         const { runs: tried } = slice;
         cutter.putBack(tried.filter((run) => !stay.includes(run)));
       }
-      await this.#letOthersIn();
+      this.#session.beginGap();
       // A large run may take minutes: the next job continues it.
       if (slice.range !== undefined) this.#session.stop.throwIfAborted();
     }
@@ -169,12 +169,5 @@ export class Remover {
       }
       failpoint(`absorbed-from-${part}`);
     }
-  }
-
-  /** Lets other writers in. Only the database that clients write to needs it. */
-  async #letOthersIn(): Promise<void> {
-    const { part, fresh, batchSize, gaps } = this.#session;
-    const gapMs = part === fresh ? gaps.gapAfter(batchSize.lastMs) : 0;
-    await (gapMs > 0 ? sleep(gapMs) : yieldNow());
   }
 }

@@ -25,6 +25,14 @@ export interface SliceRemoval {
   reusedIds: Set<bigint>;
 }
 
+interface Deletion {
+  /** The current slice; see `enterSlice`. */
+  slice: Slice;
+  how: SliceRemoval;
+  /** Work of the slice, in ordinary tests. */
+  tests: number;
+}
+
 /** Result of comparing a slice. */
 interface Compared {
   /** The comparison is valid while this is unchanged under the lock. */
@@ -55,13 +63,18 @@ export class SliceRemover {
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
   async remove(slice: Slice, how: SliceRemoval): Promise<Blocked | undefined> {
     const session = this.#session;
+    const enter = () => session.read(() => enterSlice(session.db, slice));
+    const deletion = { slice, how, tests: await enter() };
     try {
       // With frequent writers a comparison before the lock would be repeated under it.
       if (!session.gaps.isLikely) {
         const seen = await session.read(() => this.#compare(slice, how));
-        if (await session.read(() => this.#delete(slice, how, seen))) return undefined;
+        await session.passGap();
+        if (await session.read(() => this.#delete(deletion, seen))) return undefined;
+        await enter();
       }
-      await session.read(() => this.#delete(slice, how));
+      await session.passGap();
+      await session.read(() => this.#delete(deletion));
       return undefined;
     } catch (error) {
       if (error instanceof Blocked) return error;
@@ -70,13 +83,12 @@ export class SliceRemover {
   }
 
   /**
-   * Compares a slice without a write lock.
+   * Compares the current slice without a write lock.
    *
    * @throws Blocked
    */
   #compare(slice: Slice, how: SliceRemoval): Compared {
     const { db, part, batchSize } = this.#session;
-    enterSlice(db, slice);
     const started = performance.now();
     const version = readVersion(db, part);
     const spared = this.#refuseNews(slice, how, version);
@@ -101,15 +113,14 @@ export class SliceRemover {
   }
 
   /**
-   * Deletes a slice in one transaction: checks the token and that the rows are those compared.
+   * Deletes the current slice in one transaction: checks the token and that the rows are those compared.
    *
    * @param seen the comparison; undefined: compare here, under the lock
    * @returns false, having changed nothing, if another connection has written since
    * @throws Blocked
    */
-  #delete(slice: Slice, how: SliceRemoval, seen?: Compared): boolean {
+  #delete({ slice, how, tests }: Deletion, seen?: Compared): boolean {
     const { db, part, records, batchSize, failpoint } = this.#session;
-    const tests = enterSlice(db, slice);
     let lockedAt = 0;
     const removed: [string, number][] = [];
     let spared: RowIds = seen?.spared ?? new Map();

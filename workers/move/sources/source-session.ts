@@ -1,3 +1,4 @@
+import { setTimeout as sleep, setImmediate as yieldNow } from "node:timers/promises";
 import type { SessionOptions } from "../../area-db/database-session.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { FailpointName } from "../../area-db/failpoint-names.ts";
@@ -27,6 +28,8 @@ export class SourceSession extends RecordSession {
   readonly jobId: string;
   readonly batchSize: BatchSize;
   readonly gaps = new WriterGaps();
+  /** End of the current gap, by `performance.now()`. */
+  #gapEndsAt = 0;
   /** Aborted: a cut run is left to the next job. */
   readonly stop: AbortSignal;
   /** Awaited before each slice. */
@@ -64,6 +67,20 @@ export class SourceSession extends RecordSession {
   /** Prepares a slice: leaves megatest.db to a sync if needed, and measures a commit again when due. */
   async prepareSlice(): Promise<void> {
     await this.beforeSlice();
-    if (this.batchSize.wantsCommit) await this.measureCommit();
+    if (!this.batchSize.wantsCommit) return;
+    await this.passGap();
+    await this.measureCommit();
+  }
+
+  /** Begins a gap for other writers if one is due after the last lock. Only the database that clients write to needs it. */
+  beginGap(): void {
+    if (this.part !== this.fresh) return;
+    this.#gapEndsAt = performance.now() + this.gaps.gapAfter(this.batchSize.lastMs);
+  }
+
+  /** Resolves when the gap is over: call before the next lock, and prepare it meanwhile. Lets the event loop run in any case. */
+  async passGap(): Promise<void> {
+    const ms = Math.ceil(this.#gapEndsAt - performance.now());
+    await (ms > 0 ? sleep(ms) : yieldNow());
   }
 }
