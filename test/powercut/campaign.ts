@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writ
 import { dirname, join } from "node:path";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import { seededRandom } from "../../producers/demo/sample-area/random.ts";
-import { testRoot } from "../support/area.ts";
+import { testRoot, type Union } from "../support/area.ts";
 import { unionAt } from "../support/hosts.ts";
 import type { Reached } from "./cut.ts";
 import { type Loss, layOutCut, play } from "./play.ts";
@@ -41,7 +41,7 @@ export async function takeTurn(
   const scenario: Scenario = scenarios[name];
   const stage = await recordPatiently(name, { root, random, command: turn.command });
   const { recording, area } = stage;
-  const rows = rowsBefore(stage);
+  const rows = await rowsBefore(scenario, stage);
   const cuts = scenario.cuts?.(recording, random) ?? cutsOf(recording, random, turn.ways);
   const end = performance.now() + turn.forMs;
   let kept: string | undefined;
@@ -91,9 +91,9 @@ const firstLines = (text: string): string =>
     .slice(0, 8)
     .join("; ");
 
-function rowsBefore({ recording, area }: Stage) {
+async function rowsBefore(scenario: Scenario, { recording, area }: Stage): Promise<Union> {
   layOutCut(recording, { upTo: 0, reached: recording.disks.map(() => nothing), seed: 1 });
-  return unionAt(area);
+  return (await scenario.before?.(area)) ?? unionAt(area);
 }
 
 interface Story {
@@ -138,11 +138,12 @@ export async function replayKept(directory: string, { removed = false } = {}): P
     }
   };
   layOut("before");
-  const before = unionAt(story.area);
+  const scenario: Scenario = scenarios[story.scenario];
+  const before = (await scenario.before?.(story.area)) ?? unionAt(story.area);
   layOut("after");
   const random = seededRandom(story.cut.seed);
   try {
-    await scenarios[story.scenario].recover({ area: story.area, before, random, cut: story.cut });
+    await scenario.recover({ area: story.area, before, random, cut: story.cut });
   } finally {
     if (removed) rmSync(dirname(story.roots[0] ?? ""), { recursive: true, force: true });
   }

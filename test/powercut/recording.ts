@@ -46,12 +46,13 @@ export async function traceProgram(
 ): Promise<void> {
   const child = spawn("strace", [...straceArguments(prefix), process.execPath, ...args], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ["ignore", "ignore", "pipe"],
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  let stderr = "";
-  child.stderr.setEncoding("utf8").on("data", (text: string) => (stderr += text));
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => (output += text));
   const [code] = (await once(child, "close")) as [number | null];
-  if (code !== 0) throw new Error(`${args.at(-2)} ${args.at(-1)} ended with ${code}: ${stderr.slice(-2000)}`);
+  if (code !== 0) throw new Error(`${args.slice(1).join(" ")} ended with ${code}: ${output.slice(-2000)}`);
 }
 
 /** Has strace follow a process that runs already; resolves once it does. */

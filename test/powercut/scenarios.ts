@@ -1,4 +1,4 @@
-import { statSync, utimesSync } from "node:fs";
+import { mkdirSync, statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import {
   buildArea,
@@ -6,9 +6,15 @@ import {
   type SampleAreaOptions,
 } from "../../producers/demo/sample-area/build-area.ts";
 import type { Random } from "../../producers/demo/sample-area/random.ts";
-import { assertNothingLost, openAsMegatest, type Union } from "../support/area.ts";
+import {
+  assertNothingLost,
+  completedColumn,
+  exportsIn,
+  openAsMegatest,
+  type Union,
+} from "../support/area.ts";
 import { unionAt } from "../support/hosts.ts";
-import { assertReleased, runReduce, runRepair, runRestore } from "../support/queue.ts";
+import { assertReleased, runImport, runPurge, runReduce, runRepair, runRestore } from "../support/queue.ts";
 import { allAtOnce, oneAlone } from "./migration.ts";
 import { type Cut, type Recording, record, traceProgram } from "./recording.ts";
 
@@ -33,6 +39,8 @@ export interface Scenario {
   record(options: StageOptions): Promise<Stage>;
   /** Where the power is lost; everywhere at once where it is left out. */
   cuts?(recording: Recording, random: Random): Iterable<Cut>;
+  /** Reads what must be there at the end, from the area before the job; all of its records if it is left out. */
+  before?(area: SampleArea): Promise<Union>;
   /** What is done once the machines have power again; rejects where something was lost since `before`. */
   recover(stage: { area: SampleArea; before: Union; random: Random; cut: Cut }): Promise<void>;
 }
@@ -71,14 +79,16 @@ function age(area: SampleArea): void {
   }
 }
 
-/** Area and cache have a file system each. */
+/** Area, cache, and exports if there are any, have a file system each. */
 async function recordJob(
   { root, command }: StageOptions,
   area: SampleArea,
   [name = "", ...flags]: readonly string[],
+  disks: readonly string[] = ["areas", "cache"],
 ): Promise<Stage> {
-  const recording = await record([join(root, "areas"), join(root, "cache")], async (traces) => {
-    const args = [command, name, area.directory, "--runname", "%", "--inline", "--json", ...flags];
+  const roots = disks.map((disk) => join(root, disk));
+  const recording = await record(roots, async (traces) => {
+    const args = [command, name, ...flags, area.directory, "--inline", "--json"];
     await traceProgram(join(traces, "job"), args, {
       MTJOBS_HOST: area.host,
       MTJOBS_USER: area.user,
@@ -110,11 +120,53 @@ function many<T>(one: T, count: number): [T, ...T[]] {
   return [one, ...Array.from({ length: count - 1 }, () => one)];
 }
 
-const restore = ["restore", "--grace", "0s"];
+const restore = ["restore", "--runname", "%", "--grace", "0s"];
+const reduce = ["reduce", "--runname", "%"];
+const withExports = ["areas", "cache", "exports"];
+
+/** Exports stand beside the areas. */
+function exportsOf({ directory }: SampleArea): string {
+  return join(directory, "..", "..", "exports");
+}
+
+/** An area whose runs have all moved, and a directory for their exports. */
+async function movedArea(options: StageOptions): Promise<SampleArea> {
+  const area = sampleArea(options, { unsynced: false, inFlight: 0 });
+  mkdirSync(exportsOf(area));
+  await runReduce(area);
+  return area;
+}
+
+/** What a cut left is laid out in other directories, so the area gets another id. */
+const anyArea = { anyArea: true };
+
+async function importAll(area: SampleArea): Promise<void> {
+  const purged = completedColumn(
+    area,
+    "SELECT export_file FROM mtjobs_purged WHERE run_id NOT IN (SELECT run_id FROM mtjobs_runs)",
+  );
+  for (const file of purged) await runImport(area, String(file), anyArea);
+}
+
+/**
+ * The next job may be any. Then each run is in completed-runs.db, or in the export that `mtjobs_purged` names, and an
+ * import of that puts it back.
+ */
+const afterPurge =
+  (...jobs: readonly [Job, ...Job[]]): Scenario["recover"] =>
+  async ({ area, before, random }) => {
+    await random.pick(jobs)(area);
+    await importAll(area);
+    assertNothingLost(before, unionAt(area), { anyLastUpdate: true });
+    assertReleased(area);
+  };
+
+const purge: Job = (area) => runPurge(area, { export: exportsOf(area) });
+const importFirst: Job = (area) => runImport(area, exportsIn(exportsOf(area))[0] ?? "", anyArea);
 
 export const scenarios = {
   "a reduce": {
-    record: (o) => recordJob(o, sampleArea(o), ["reduce", "--compact", "never"]),
+    record: (o) => recordJob(o, sampleArea(o), [...reduce, "--compact", "never"]),
     recover: afterReduce,
   },
   "a restore": {
@@ -126,7 +178,7 @@ export const scenarios = {
     recover: afterRestore,
   },
   "a reduce that compacts": {
-    record: (o) => recordJob(o, sampleArea(o), ["reduce", "--compact", "always"]),
+    record: (o) => recordJob(o, sampleArea(o), [...reduce, "--compact", "always"]),
     recover: afterReduce,
   },
   "a restore that compacts": {
@@ -136,6 +188,26 @@ export const scenarios = {
       return await recordJob(o, area, [...restore, "--compact", "always"]);
     },
     recover: afterRestore,
+  },
+  "a purge": {
+    record: async (o) => {
+      const area = await movedArea(o);
+      const flags = ["--runname", "%", "--export", exportsOf(area), "--compact", "never"];
+      return await recordJob(o, area, ["purge", ...flags], withExports);
+    },
+    recover: afterPurge(purge, purge, runRepair),
+  },
+  "an import": {
+    record: async (o) => {
+      const area = await movedArea(o);
+      await purge(area);
+      return await recordJob(o, area, ["import", exportsIn(exportsOf(area))[0] ?? ""], withExports);
+    },
+    before: async (area) => {
+      await importAll(area);
+      return unionAt(area);
+    },
+    recover: afterPurge(importFirst, importFirst, runRepair),
   },
   "a migration, all machines at once": allAtOnce,
   "a migration, one machine alone": oneAlone,
