@@ -47,13 +47,24 @@ export function declaredColumns(db: Connection, part: string, table: string): Co
 export function defaultExpression({ defaultSql }: Pick<Column, "defaultSql">): string {
   if (defaultSql === null) return "NULL";
   if (/^"([^"]|"")*"$/.test(defaultSql)) return quoteText(defaultSql.slice(1, -1).replaceAll('""', '"'));
-  const isWord = /^[a-z_]\w*$/i.test(defaultSql) && !/^(null|true|false|current_\w+)$/i.test(defaultSql);
+  const isWord =
+    /^[a-z_]\w*$/i.test(defaultSql) &&
+    !/^(null|true|false)$/i.test(defaultSql) &&
+    !currentTime.test(defaultSql);
   return isWord ? quoteText(defaultSql) : defaultSql;
 }
 
-/** Returns true if it is computed per row: `ALTER TABLE` cannot add such a column. */
+const currentTime = /\bcurrent_(time|date|timestamp)\b/i;
+/** Strings and quoted names: what stands in them is text. */
+const quoted = /'([^']|'')*'|"([^"]|"")*"|`([^`]|``)*`|\[[^\]]*\]/g;
+
+const literal = /^[+-]?\s*(x?''|[\w.]+|[\d.]+e[+-]?\d+)$/i;
+
+/** Returns true unless it is a literal: `ALTER TABLE` cannot add a column with an expression. */
 export function isComputed(defaultSql: string | null): boolean {
-  return defaultSql !== null && /[(]|current_/i.test(defaultSql);
+  if (defaultSql === null) return false;
+  const rest = defaultSql.replaceAll(quoted, "''");
+  return !literal.test(rest) || currentTime.test(rest);
 }
 
 export function columnNames(db: Connection, part: string, table: string): string[] {

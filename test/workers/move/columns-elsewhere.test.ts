@@ -79,6 +79,24 @@ describe("a column that the sync does not carry", () => {
     },
   );
 
+  it.each([
+    ["area", 1],
+    ["ref", 1],
+    ["cache", 0],
+  ] as const)(
+    "keeps a value that %s alone has, though every database has the column",
+    async (place, kept) => {
+      const area = smallArea();
+      addColumn(area, everywhere);
+      fill(area, [place], "here");
+      const before = unionOf(area);
+      await runReduce(area);
+      for (const table of tables)
+        expect(known(area, table, 1)).toEqual(kept === 0 ? ["here 1"] : ["none", `"here 1"`]);
+      assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+    },
+  );
+
   it("keeps what the ref alone has", async () => {
     const area = smallArea();
     addColumn(area, ["ref"]);

@@ -97,7 +97,8 @@ export class SliceRemover {
   }
 
   /**
-   * Compares the rows that another connection may have written since they were read; never-synced rows always.
+   * Compares the rows that another connection may have written since they were read, and always those that were not
+   * read completely.
    * Returns the rows of reused ids, which stay.
    */
   #refuseNews(slice: Slice, { force, mergeChanged, readAt }: SliceRemoval, version: number): RowIds {
@@ -105,7 +106,10 @@ export class SliceRemover {
     const known = checkSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
     const asRead = version === readAt && known.runs.length === 0 && known.tests.length === 0;
-    const compared = asRead ? records.filter(({ synced }) => !synced) : records;
+    // Values in columns that the sync does not carry were copied from the fresh part alone.
+    const isRead = (record: RecordPlan) =>
+      record.synced && (part === fresh || record.uncarried(part).length === 0);
+    const compared = asRead ? records.filter((record) => !isRead(record)) : records;
     const found = findMismatches(db, compared, this.comparison(mergeChanged));
     const spared: RowIds = force ? separateReusedIds(db, { part, fresh, records, found, known }) : new Map();
     refuseMismatches(db, part, found, slice);
