@@ -13,7 +13,7 @@ import { recordRuns, runRows, tallyRuns } from "../move/run-accounting.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { planOf } from "../records/record-session.ts";
 import type { RecordPlan } from "../records/record-tables.ts";
-import { columnList, sameName } from "../records/row-sql.ts";
+import { columnList, sameName, sameRow } from "../records/row-sql.ts";
 import { clearTempTables } from "../records/temp-tables.ts";
 import { newIdOf, prepareIds } from "./import-ids.ts";
 import { addVersions } from "./import-versions.ts";
@@ -59,13 +59,15 @@ export async function importFrom(session: JobSession, facts: AttachedExport): Pr
   await commitImported(session, facts, { ...facts, id, previousId: id === facts.id ? undefined : facts.id });
 }
 
+/** Also by a run of the same beginning whose target has the same gaps: to UNIQUE, NULL equals nothing. */
 function isNameTaken(session: JobSession): boolean {
   const name = planOf(session, "runs").naturalKey;
+  const taken = `${sameName("x", "e", name)} OR (${sameRow("x", "e", [...name, "event_time"])})`;
   return [...session.sources, "completed"].some(
     (part) =>
       prepared<[], number>(
         session.db,
-        `SELECT EXISTS (SELECT 1 FROM export.runs AS e CROSS JOIN ${part}.runs AS x ON ${sameName("x", "e", name)})`,
+        `SELECT EXISTS (SELECT 1 FROM export.runs AS e CROSS JOIN ${part}.runs AS x ON ${taken})`,
       )
         .pluck()
         .get() === 1,

@@ -106,6 +106,22 @@ describe("an import", () => {
     expect(String(version?.carried).split(",")[0]).toBe(String(id));
   });
 
+  it("puts a run without a value of its target back once, and beside another of that name", async () => {
+    const area = newArea({ ...atRest, runs: 2 });
+    const [key = ""] = area.keys;
+    edit(area, everywhere, (db) => db.exec(`UPDATE runs SET ${key} = NULL, runname = 'same'`));
+    await runReduce(area);
+    const rows = movedRows(area);
+    const directory = temporaryDirectory();
+    await runPurge(area, { export: directory });
+    for (const file of exportsIn(directory)) {
+      expect((await runImport(area, file)).result.moved.runs).toBe(1);
+      const { result } = await runImport(area, file);
+      expect(result).toMatchObject({ moved: { runs: 0 }, skippedCounts: { conflict: 1 } });
+    }
+    expect(movedRows(area)).toEqual(rows);
+  });
+
   it("leaves a run in its file whose target and name are in the area", async () => {
     const { area, file } = await purgedArea(1);
     const [run] = readRows(file, "SELECT * FROM runs");
