@@ -71,6 +71,12 @@ export function columnNames(db: Connection, part: string, table: string): string
   return readColumns(db, part, table).map((column) => column.name);
 }
 
+/** Returns the name by which SQLite reads a row's own number: a column may have taken the usual one. */
+export function rowidName(columns: Iterable<string>): string {
+  const taken = new Set([...columns].map(foldName));
+  return ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
+}
+
 export function hasTable(db: Connection, part: string, table: string): boolean {
   return (
     db

@@ -123,7 +123,7 @@ function stage({ db }: JobSession, record: RecordPlan, tests: IdRange | undefine
   const where = isOfTests ? `${table === "tests" ? "e.id" : "e.test_id"} BETWEEN ? AND ?` : "1";
   prepared<bigint[]>(
     db,
-    `INSERT INTO temp.stage_${table} (${synced ? "" : "stage_row, "}${columnList(columns)})
+    `INSERT INTO temp.stage_${table} (${synced ? "" : "mtjobs_row, "}${columnList(columns)})
      SELECT ${synced ? "" : "e.id, "}${values.join(", ")} FROM export.${table} AS e WHERE ${where}`,
   ).run(...(tests ?? []));
 }

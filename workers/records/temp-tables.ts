@@ -26,8 +26,8 @@ export function createTempTables(db: Connection, records: readonly RecordPlan[])
   for (const { table, parent, synced, target } of records) {
     if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES (${quoteText(table)})`);
     // No types: values are kept as read. Ids of never-synced tables may clash between the sources until they are
-    // renumbered; `stage_row` tells the rows apart.
-    const id = synced ? "id INTEGER PRIMARY KEY" : "stage_row INTEGER PRIMARY KEY, id";
+    // renumbered; `mtjobs_row` tells the rows apart.
+    const id = synced ? "id INTEGER PRIMARY KEY" : "mtjobs_row INTEGER PRIMARY KEY, id";
     // A column that a row's source lacks gets its default, as in a row written by Megatest's sync.
     const rest = target
       .filter(({ name }) => name !== "id")
@@ -46,6 +46,9 @@ function defaultClause(sql: string | null): string {
   if (sql === null) return "";
   return /^([+-]?[\w.]+|'([^']|'')*'|"([^"]|"")*")$/.test(sql) ? ` DEFAULT ${sql}` : ` DEFAULT (${sql})`;
 }
+
+/** The key of a temporary table of rows: a site may have a column with any other name, `rowid` too. */
+export const rowKey = "mtjobs_row";
 
 /** Empties temporary tables. */
 export function clearTempTables(db: Connection, ...tables: readonly string[]): void {

@@ -12,7 +12,7 @@ function contentColumns(columns: readonly string[]): string[] {
 /** Numbers equal rows of a SELECT, so that the first is matched with the first. */
 function numbered(select: string, content: readonly string[]): string {
   const binary = content.map((name) => `${quoteName(name)} COLLATE BINARY`);
-  return `SELECT *, row_number() OVER (PARTITION BY ${binary.join(", ")} ORDER BY id) AS twin FROM (${select})`;
+  return `SELECT *, row_number() OVER (PARTITION BY ${binary.join(", ")} ORDER BY id) AS mtjobs_twin FROM (${select})`;
 }
 
 /** How two sides are compared. */
@@ -36,8 +36,8 @@ export function unmatchedRows(
 ): string {
   const content = contentColumns(compared);
   return `SELECT ${columnList(columns, "u")} FROM (${numbered(rows, content)}) AS u
-    LEFT JOIN (${numbered(known, content)}) AS k ON k.twin = u.twin AND ${sameRow("k", "u", content, mixed)}
-    WHERE k.twin IS NULL`;
+    LEFT JOIN (${numbered(known, content)}) AS k ON k.mtjobs_twin = u.mtjobs_twin AND ${sameRow("k", "u", content, mixed)}
+    WHERE k.mtjobs_twin IS NULL`;
 }
 
 /**
@@ -52,5 +52,5 @@ export function partnersOf(
 ): string {
   const content = contentColumns(compared);
   return `SELECT k.${quoteName(key)}, ${columnList(own, "u")} FROM (${numbered(known, content)}) AS k
-    JOIN (${numbered(rows, content)}) AS u ON u.twin = k.twin AND ${sameRow("k", "u", content, mixed)}`;
+    JOIN (${numbered(rows, content)}) AS u ON u.mtjobs_twin = k.mtjobs_twin AND ${sameRow("k", "u", content, mixed)}`;
 }

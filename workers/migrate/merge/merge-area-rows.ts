@@ -2,7 +2,7 @@ import { areaTables } from "../../../shared/area-db/record-tables.ts";
 import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
-import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
+import { columnNames, hasTable, rowidName } from "../../../shared/sqlite/table.ts";
 import { withSyncTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { AreaSession } from "../../records/area-session.ts";
 import { columnList, rowLiteral, sameRow } from "../../records/row-sql.ts";
@@ -36,6 +36,8 @@ class AreaRows {
   readonly #session: AreaSession;
   readonly #table: string;
   readonly #synced: boolean;
+  /** See `rowidName`. */
+  readonly #rowid: string;
   readonly #named: (a: string, b: string) => string;
   /** Common columns of both caches, without the id. */
   readonly #columns: readonly string[];
@@ -52,6 +54,8 @@ class AreaRows {
     this.#named = (a, b) => matched.map((n) => `${a}.${quoteName(n)} IS ${b}.${quoteName(n)}`).join(" AND ");
     const ofHome = columnNames(session.db, "cache", table).filter((name) => name !== "id");
     this.#columns = this.#commonWith("stray", ofHome);
+    const parts = ["stray", "cache", "area", "ref"].filter((part) => hasTable(session.db, part, table));
+    this.#rowid = rowidName(parts.flatMap((part) => columnNames(session.db, part, table)));
     // The ref lacks tables that never sync.
     const common = (name: "base" | "own") =>
       files[name] != null && this.#synced && hasTable(session.db, name, table)
@@ -68,7 +72,7 @@ class AreaRows {
 
   async settle(): Promise<{ merged: number; kept: number }> {
     const { db } = this.#session;
-    const differing = `SELECT s.rowid FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
+    const differing = `SELECT s.${this.#rowid} FROM stray.${this.#table} AS s WHERE NOT EXISTS (SELECT 1
       FROM cache.${this.#table} AS x WHERE ${this.#named("x", "s")} AND ${sameRow("x", "s", this.#columns)})`;
     const ids = await this.#session.read(() => preparedIds<[]>(db, differing).all());
     if (ids.length === 0) return { merged: 0, kept: 0 };
@@ -104,7 +108,7 @@ class AreaRows {
     prepared<[bigint, bigint]>(
       this.#session.db,
       `UPDATE cache.${this.#table} SET (${columns}) =
-         (SELECT ${columns} FROM stray.${this.#table} WHERE rowid = ?) WHERE rowid = ?`,
+         (SELECT ${columns} FROM stray.${this.#table} WHERE ${this.#rowid} = ?) WHERE ${this.#rowid} = ?`,
     ).run(id, home);
     return { home, isKept: false };
   }
@@ -129,14 +133,14 @@ class AreaRows {
 
   #find(part: "cache" | "base" | "own" | "area", id: bigint): bigint | undefined {
     const named = this.#named("x", "s");
-    const sql = `SELECT x.rowid FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
-      WHERE s.rowid = ?`;
+    const sql = `SELECT x.${this.#rowid} FROM stray.${this.#table} AS s CROSS JOIN ${part}.${this.#table} AS x ON ${named}
+      WHERE s.${this.#rowid} = ?`;
     return preparedIds<[bigint]>(this.#session.db, sql).get(id);
   }
 
   #isSame(a: string, idA: bigint, b: string, idB: bigint, columns = this.#inBase ?? []): boolean {
     const sql = `SELECT ${sameRow("x", "y", columns)}
-      FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y WHERE x.rowid = ? AND y.rowid = ?`;
+      FROM ${a}.${this.#table} AS x, ${b}.${this.#table} AS y WHERE x.${this.#rowid} = ? AND y.${this.#rowid} = ?`;
     return prepared<[bigint, bigint], number>(this.#session.db, sql).pluck().get(idA, idB) === 1;
   }
 
@@ -144,12 +148,12 @@ class AreaRows {
   #insert(id: bigint): bigint {
     const { db } = this.#session;
     const columns = columnList(this.#columns);
-    const free = `(SELECT CASE WHEN EXISTS (SELECT 1 FROM cache.${this.#table} WHERE rowid = s.rowid)
-      THEN NULL ELSE s.rowid END)`;
+    const free = `(SELECT CASE WHEN EXISTS (SELECT 1 FROM cache.${this.#table} WHERE ${this.#rowid} = s.${this.#rowid})
+      THEN NULL ELSE s.${this.#rowid} END)`;
     const { lastInsertRowid } = prepared<[bigint]>(
       db,
-      `INSERT INTO cache.${this.#table} (rowid, ${columns})
-       SELECT ${free}, ${columns} FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
+      `INSERT INTO cache.${this.#table} (${this.#rowid}, ${columns})
+       SELECT ${free}, ${columns} FROM stray.${this.#table} AS s WHERE s.${this.#rowid} = ?`,
     )
       .safeIntegers()
       .run(id);
@@ -163,7 +167,7 @@ class AreaRows {
       db,
       `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
        SELECT ${quoteText(this.#table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", this.#columns)}
-       FROM stray.${this.#table} AS s WHERE s.rowid = ?`,
+       FROM stray.${this.#table} AS s WHERE s.${this.#rowid} = ?`,
     ).run(id, reason, JSON.stringify(columns), id);
   }
 
@@ -194,8 +198,8 @@ class AreaRows {
       withSyncTriggers(db, part, () =>
         prepared<[string]>(
           db,
-          `INSERT OR REPLACE INTO ${part}.${this.#table} (rowid, ${columns}) SELECT rowid, ${columns}
-           FROM cache.${this.#table} WHERE rowid IN (SELECT value FROM json_each(?))`,
+          `INSERT OR REPLACE INTO ${part}.${this.#table} (${this.#rowid}, ${columns}) SELECT ${this.#rowid}, ${columns}
+           FROM cache.${this.#table} WHERE ${this.#rowid} IN (SELECT value FROM json_each(?))`,
         ).run(idList(rows)),
       );
       return true;
@@ -226,11 +230,11 @@ class AreaRows {
     return prepared<{ all: string; rows: string }>(
       db,
       `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
-       SELECT ${quoteText(this.#table)}, s.rowid, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
-       FROM area.${this.#table} AS s WHERE (s.rowid IN (SELECT value FROM json_each(:rows))
-         OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.rowid = j.value
+       SELECT ${quoteText(this.#table)}, s.${this.#rowid}, 'area', 'only megatest.db had it', :all, ${row}, ${rowLiteral("s", columns)}
+       FROM area.${this.#table} AS s WHERE (s.${this.#rowid} IN (SELECT value FROM json_each(:rows))
+         OR EXISTS (SELECT 1 FROM json_each(:rows) AS j CROSS JOIN ${part}.${this.#table} AS x ON x.${this.#rowid} = j.value
            WHERE ${this.#named("x", "s")})) AND ${isUnknown.join(" AND ")}
-         AND NOT EXISTS (SELECT 1 FROM temp.superseded AS l WHERE l.row_id = s.rowid AND l.row = ${row})`,
+         AND NOT EXISTS (SELECT 1 FROM temp.superseded AS l WHERE l.row_id = s.${this.#rowid} AND l.row = ${row})`,
     ).run({ all: JSON.stringify(all), rows: idList(rows) }).changes;
   }
 }

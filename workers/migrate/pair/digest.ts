@@ -7,9 +7,9 @@ import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { idAfter } from "../../../shared/sqlite/ids.ts";
 import { openSqlite } from "../../../shared/sqlite/library.ts";
-import { foldName } from "../../../shared/sqlite/names.ts";
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import { isNotUnderstood } from "../../../shared/sqlite/site-schema.ts";
+import { rowidName } from "../../../shared/sqlite/table.ts";
 
 /** Tables that differ between the hosts and hold no records. */
 const leftOut = ["mtjobs_fence", "mtjobs_closed"];
@@ -126,8 +126,7 @@ function columnsOf(db: Database.Database, table: string): Column[] {
 
 function addByRowid(db: Database.Database, table: string, hash: Hash, signal: AbortSignal): number {
   const columns = columnsOf(db, table);
-  const taken = new Set(columns.map(({ name }) => foldName(name)));
-  const rowid = ["rowid", "_rowid_", "oid"].find((name) => !taken.has(name)) ?? "rowid";
+  const rowid = rowidName(columns.map(({ name }) => name));
   const text = rowText(columns.map(({ name }) => name));
   // In read order: sorting would double the time.
   const read = db

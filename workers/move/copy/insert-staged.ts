@@ -29,10 +29,10 @@ function giveUpTakenIds(db: Connection, { table, synced }: RecordPlan): void {
   // If the lowest ids are in use, SQLite chooses one.
   const given = `iif(${lowest} > ${lowestGiven}, ${lowest} - n.rank, NULL)`;
   db.exec(`UPDATE ${stage} AS s SET id = NULL WHERE EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = s.id)
-      OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.stage_row < s.stage_row);
+      OR EXISTS (SELECT 1 FROM ${stage} AS e WHERE e.id = s.id AND e.mtjobs_row < s.mtjobs_row);
     UPDATE ${stage} AS s SET id = ${given}
-      FROM (SELECT stage_row, row_number() OVER (ORDER BY stage_row) AS rank FROM ${stage} WHERE id IS NULL) AS n
-      WHERE n.stage_row = s.stage_row`);
+      FROM (SELECT mtjobs_row, row_number() OVER (ORDER BY mtjobs_row) AS rank FROM ${stage} WHERE id IS NULL) AS n
+      WHERE n.mtjobs_row = s.mtjobs_row`);
 }
 
 /** OR ABORT, whatever the schema says: a row must neither replace another nor be skipped. */

@@ -234,15 +234,15 @@ async function stageUnsynced(session: JobSession, record: RecordPlan): Promise<v
   const cached = record.columnsIn("cache");
   const compared = columns.filter((name) => cached.includes(name));
   const own = columns.filter((name) => !cached.includes(name));
-  const known = `SELECT stage_row, ${columnList(compared)} FROM temp.stage_${record.table} WHERE ${isOfSlice(record)}`;
+  const known = `SELECT mtjobs_row, ${columnList(compared)} FROM temp.stage_${record.table} WHERE ${isOfSlice(record)}`;
   if (compared.length === 0) return addUnsynced(session, record, "area", rows("area"));
   if (own.length > 0) {
     // Only megatest.db has these columns.
     await readSources(
       session,
       `UPDATE temp.stage_${record.table} AS t SET ${own.map((name) => `${quoteName(name)} = p.${quoteName(name)}`).join(", ")}
-       FROM (${partnersOf(known, rows("area"), { key: "stage_row", compared, own, mixed })}) AS p
-       WHERE p.stage_row = t.stage_row`,
+       FROM (${partnersOf(known, rows("area"), { key: "mtjobs_row", compared, own, mixed })}) AS p
+       WHERE p.mtjobs_row = t.mtjobs_row`,
     );
   }
   await addUnsynced(
@@ -268,11 +268,11 @@ async function addUnsynced(
   const isFresh = part === session.fresh;
   const rest = columns.filter((name) => name !== "id");
   const last = isFresh
-    ? `coalesce((SELECT max(stage_row) FROM temp.stage_${record.table} WHERE stage_row <= ${aboveFresh}), 0)`
-    : `max(${aboveFresh}, coalesce((SELECT max(stage_row) FROM temp.stage_${record.table}), 0))`;
+    ? `coalesce((SELECT max(mtjobs_row) FROM temp.stage_${record.table} WHERE mtjobs_row <= ${aboveFresh}), 0)`
+    : `max(${aboveFresh}, coalesce((SELECT max(mtjobs_row) FROM temp.stage_${record.table}), 0))`;
   const added = await readSources(
     session,
-    `INSERT INTO temp.stage_${record.table} (${columnList(["stage_row", "id", ...rest])})
+    `INSERT INTO temp.stage_${record.table} (${columnList(["mtjobs_row", "id", ...rest])})
      SELECT ${last} + row_number() OVER (), ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
   if (isFresh || added === 0) return;
@@ -280,6 +280,6 @@ async function addUnsynced(
   await readSources(
     session,
     `UPDATE temp.stage_${record.table} AS n SET id = NULL
-     WHERE ${isOfSlice(record)} AND stage_row > ${aboveFresh} AND EXISTS (SELECT 1 FROM ${session.fresh}.${record.table} AS f WHERE f.id = n.id)`,
+     WHERE ${isOfSlice(record)} AND mtjobs_row > ${aboveFresh} AND EXISTS (SELECT 1 FROM ${session.fresh}.${record.table} AS f WHERE f.id = n.id)`,
   );
 }

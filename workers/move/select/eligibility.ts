@@ -131,17 +131,14 @@ function readActivity(session: JobSession): [bigint, bigint][] {
   const isRecent = (...times: string[]) => times.map((time) => mayExceed(time, ":recentAfter")).join(" OR ");
   const updated = ofStep === "0" ? [] : ["x.last_update"];
   const activities = [
-    ["stage_tests", `max(${lifeOf("x")}, ${ofTest})`, "x.run_id", "1"],
-    [
-      "stage_test_steps",
-      `max(${seconds("x.event_time")}, ${ofStep})`,
-      runOfTest,
-      isRecent("x.event_time", ...updated),
-    ],
-    ["stage_test_data", ofDatum, runOfTest, ofDatum === "0" ? "0" : isRecent("x.last_update")],
+    ["tests", `max(${lifeOf("x")}, ${ofTest})`, "1"],
+    ["test_steps", `max(${seconds("x.event_time")}, ${ofStep})`, isRecent("x.event_time", ...updated)],
+    ["test_data", ofDatum, ofDatum === "0" ? "0" : isRecent("x.last_update")],
   ].map(
-    ([table, life, run, mayBeRecent]) => `SELECT ${run} AS run_id, life
-      FROM (SELECT x.*, ${life} AS life FROM temp.${table} AS x WHERE ${mayBeRecent}) AS x WHERE life > :recentAfter`,
+    // A site may have a column with any name: none of its columns is in reach of `life`.
+    ([table, life, mayBeRecent]) => `SELECT ${table === "tests" ? "x.run_id" : runOfTest} AS run_id, life
+      FROM (SELECT x.${table === "tests" ? "run_id" : "test_id"}, ${life} AS life FROM temp.stage_${table} AS x WHERE ${mayBeRecent}) AS x
+      WHERE life > :recentAfter`,
   );
   return prepared<Recent, [bigint, bigint]>(
     session.db,

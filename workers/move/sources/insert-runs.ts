@@ -210,14 +210,14 @@ const roomBelow = 2n ** 62n;
 
 /** Gives new ids to rows of never-synced tables whose id is taken here, or was replaced in completed-runs.db. */
 function giveFreeIds(db: Connection, part: string, table: string, ends: Ends): void {
-  const taken = `SELECT s.stage_row, row_number() OVER (ORDER BY s.stage_row) AS rank FROM temp.stage_${table} AS s
+  const taken = `SELECT s.mtjobs_row, row_number() OVER (ORDER BY s.mtjobs_row) AS rank FROM temp.stage_${table} AS s
     WHERE s.id < ${belowAllIds} OR EXISTS (SELECT 1 FROM ${part}.${table} AS x WHERE x.id = s.id)`;
   const last = `max(:highest, coalesce((SELECT max(id) FROM ${part}.${table}), 0))`;
   // Below all others if there is no room above.
   const first = `min(:lowest, coalesce((SELECT min(id) FROM ${part}.${table}), 0))`;
   prepared(
     db,
-    `UPDATE temp.stage_${table} AS s SET id = iif(${last} < ${roomBelow}, ${last} + t.rank, ${first} - t.rank) FROM (${taken}) AS t WHERE t.stage_row = s.stage_row`,
+    `UPDATE temp.stage_${table} AS s SET id = iif(${last} < ${roomBelow}, ${last} + t.rank, ${first} - t.rank) FROM (${taken}) AS t WHERE t.mtjobs_row = s.mtjobs_row`,
   ).run(ends);
 }
 
@@ -257,7 +257,7 @@ function stageFromCompleted(
     const columns = record.columnsIn(part);
     if (columns.length === 0) continue;
     const values = columns.map((name) => valueIn(record, name, touchedAt)).join(", ");
-    const row = record.synced ? "" : "stage_row, ";
+    const row = record.synced ? "" : "mtjobs_row, ";
     prepared(
       db,
       `INSERT INTO temp.stage_${record.table} (${row}${columnList(columns)})

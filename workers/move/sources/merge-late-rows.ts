@@ -4,6 +4,7 @@ import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
+import { rowKey } from "../../records/temp-tables.ts";
 import { recordChangedValues } from "../copy/affinity-check.ts";
 import {
   blockMap,
@@ -54,9 +55,10 @@ function attachedBlockSources(db: Connection): Source[] {
 
 function readRows({ db, part }: SourceSession, record: RecordPlan, ids: readonly bigint[]): void {
   const columns = columnList(record.columnsIn(part));
-  db.exec("DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced");
+  db.exec(`DROP TABLE IF EXISTS temp.incoming; DROP TABLE IF EXISTS temp.replaced;
+    CREATE TEMP TABLE incoming (${rowKey} INTEGER PRIMARY KEY, ${columns})`);
   db.prepare<[string]>(
-    `CREATE TEMP TABLE incoming AS SELECT ${columns} FROM ${part}.${record.table}
+    `INSERT INTO temp.incoming (${columns}) SELECT ${columns} FROM ${part}.${record.table}
      WHERE id IN (SELECT value FROM json_each(?))`,
   ).run(idList(ids));
   db.exec(`CREATE TEMP TABLE replaced AS SELECT * FROM completed.${record.table} WHERE 0`);
@@ -84,7 +86,7 @@ function mergeSynced(session: SourceSession, record: RecordPlan, renamedBlocks: 
   }
   const late = addIncoming(session, record, blockMap(renamedBlocks));
   restoreOwnColumns(session, record);
-  recordChangedValues(db, record, "temp.incoming");
+  recordChangedValues(db, record);
   superseded += keepVersion(session, record, "temp.incoming", isUnfit, doesNotFit);
   const isThere = `EXISTS (SELECT 1 FROM completed.${record.table} AS d WHERE d.id = x.id)`;
   const isKnown = `${sameAsCopy(record, record.carried(part, "completed"))} AND ${wins ? "1" : addsNothing(record, part)}`;
@@ -170,11 +172,11 @@ function mergeUnsynced(session: SourceSession, record: RecordPlan): MergedRows {
   const { db, part } = session;
   const { table } = record;
   const parented = mayJoin(session, record);
-  recordChangedValues(db, record, "temp.incoming");
+  recordChangedValues(db, record);
   // Rows that keep their ids come first: a new id could be one of them.
   const rows = prepared<[], [bigint, bigint]>(
     db,
-    `SELECT x.rowid, EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) AS taken
+    `SELECT x.${rowKey}, EXISTS (SELECT 1 FROM completed.${table} AS d WHERE d.id = x.id) AS taken
      FROM temp.incoming AS x WHERE ${parented} AND NOT (${isUnfit}) ORDER BY taken`,
   )
     .safeIntegers()
@@ -184,7 +186,7 @@ function mergeUnsynced(session: SourceSession, record: RecordPlan): MergedRows {
     prepared<[bigint]>(
       db,
       `INSERT OR IGNORE INTO completed.${table} (${columnList(columns)})
-         SELECT ${columnList(columns)} FROM temp.incoming WHERE rowid = ?`,
+         SELECT ${columnList(columns)} FROM temp.incoming WHERE ${rowKey} = ?`,
     );
   const columns = record.columnsIn(part);
   const [whole, renumbered] = [insert(columns), insert(columns.filter((name) => name !== "id"))];
@@ -211,6 +213,6 @@ function mayJoin({ part }: SourceSession, { parent }: RecordPlan): string {
 }
 
 /** See `recordChangedValues`. */
-const isUnfit = "x.rowid IN (SELECT row FROM temp.unfit)";
+const isUnfit = `x.${rowKey} IN (SELECT row FROM temp.unfit)`;
 
 const doesNotFit = "completed-runs.db cannot hold it unchanged";

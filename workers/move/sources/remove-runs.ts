@@ -1,9 +1,11 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { JobsError } from "../../../shared/errors.ts";
+import type { Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
-import { assertCopied } from "./check-slice.ts";
+import { assertCopied, type Mismatches } from "./check-slice.ts";
 import { findMismatches } from "./compare-rows.ts";
 import { mergeLateRows } from "./merge-late-rows.ts";
 import { SliceRemover } from "./remove-slice.ts";
@@ -35,6 +37,18 @@ export interface Removal {
   mergeChanged: boolean;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
+}
+
+/** Times that merging may keep nothing, as when a client takes its change back meanwhile. */
+const mostIdle = 10;
+
+function unmergeable(part: Source, mismatches: Mismatches): JobsError {
+  const tables = [...mismatches]
+    .map(([{ table }, ids]) => `${table} ${ids.slice(0, 5).join(", ")}`)
+    .join("; ");
+  return new JobsError("internal", `rows of ${part} can be neither merged nor removed: ${tables}`, {
+    hint: "nothing of them was removed; report this, with the schema of these tables",
+  });
 }
 
 /** Removes runs that completed-runs.db holds from one database, slice by slice. */
@@ -141,7 +155,7 @@ export class Remover {
   /** Removes one slice; returns the runs that must stay, recorded in the report. */
   async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
     const { failpoint, part } = this.#session;
-    for (;;) {
+    for (let idle = 0; ; ) {
       const blocked = await this.#slices.remove(slice, {
         force,
         mergeChanged: this.#mergeChanged,
@@ -161,12 +175,18 @@ export class Remover {
         report.left.push(...slice.runs);
         return slice.runs;
       }
+      let kept = 0;
       for (const [record, ids] of blocked.mismatches) {
-        const kept = await this.#session.read(() => mergeLateRows(this.#session, record, ids));
-        report.superseded += kept.superseded;
-        report.unsynced += kept.unsynced;
-        report.late += kept.late;
+        const { superseded, unsynced, late } = await this.#session.read(() =>
+          mergeLateRows(this.#session, record, ids),
+        );
+        report.superseded += superseded;
+        report.unsynced += unsynced;
+        report.late += late;
+        kept += superseded + unsynced + late;
       }
+      idle = kept > 0 ? 0 : idle + 1;
+      if (idle === mostIdle) throw unmergeable(part, blocked.mismatches);
       failpoint(`absorbed-from-${part}`);
     }
   }
