@@ -1,9 +1,9 @@
 import { JobsError } from "../errors.ts";
 import type { Connection, Part } from "../sqlite/connection.ts";
-import { largestId, smallestId } from "../sqlite/ids.ts";
+import { largestId, preparedIds, smallestId } from "../sqlite/ids.ts";
 import { highestId, lowestId, shownId } from "../sqlite/run-id.ts";
 import { columnNames } from "../sqlite/table.ts";
-import { type IdentifiedTable, identifiedTables, unsyncedTables } from "./record-tables.ts";
+import { type IdentifiedTable, identifiedTables, recordShapes, unsyncedTables } from "./record-tables.ts";
 
 /** Ids to keep free at an end of a table, for guards, new rows and a gap. */
 const room = 2n ** 40n;
@@ -31,6 +31,26 @@ function endOf(db: Connection, part: Part, table: string, end: "largest" | "smal
   if (!columnNames(db, part, table).includes("id")) return 0n;
   const name = `${part}.${table}`;
   return (end === "largest" ? largestId(db, name) : smallestId(db, name)) ?? 0n;
+}
+
+/**
+ * Returns the largest id of a table's rows that rows of `part` refer to, 0 if there is none. Megatest leaves steps and
+ * data of removed tests behind: a row that gets a new id must not come by them. Scans tables without an index.
+ */
+export function largestReference(db: Connection, part: Part, table: IdentifiedTable): bigint {
+  const parent = { runs: "run_id", tests: "test_id", test_steps: undefined, test_data: undefined }[table];
+  const found = recordShapes
+    .filter((shape) => parent !== undefined && shape.parent === parent)
+    .filter((shape) => columnNames(db, part, shape.table).includes(parent ?? ""))
+    .map(
+      (shape) =>
+        // Numbers sort below text, and no new id comes near the end.
+        preparedIds<[bigint], bigint | null>(
+          db,
+          `SELECT CAST(max(${parent}) AS INTEGER) FROM ${part}.${shape.table} WHERE ${parent} <= ?`,
+        ).get(highestId - room) ?? 0n,
+    );
+  return found.reduce((most, id) => (id > most ? id : most), 0n);
 }
 
 /**

@@ -124,6 +124,28 @@ describe("a run whose id Megatest hands out again while it is being moved", () =
   );
 });
 
+describe("the new ids of a run whose ids were reused", () => {
+  it("are above all that rows refer to which Megatest left of removed tests", async () => {
+    const area = newArea(atRest);
+    const reused = prepareReused(area);
+    await runReduce(area, run4);
+    const before = unionOf(area);
+    const moved =
+      "SELECT d.variable FROM test_data AS d, tests AS t, runs AS r WHERE t.id = d.test_id AND r.id = t.run_id";
+    const data = () => completedColumn(area, `${moved} AND r.state <> 'deleted' ORDER BY 1`);
+    const ours = data();
+    expect(ours.length).toBeGreaterThan(0);
+    reused(area, everywhere);
+    edit(area, everywhere, (db) =>
+      db.exec(`INSERT INTO test_data (test_id, variable) SELECT (SELECT max(id) FROM tests) + value, 'left'
+        FROM json_each('[1,2,3,4,5,6,7,8,9]')`),
+    );
+    for (let job = 0; job < 2; job++) await runReduce(area, nothing);
+    expect(data()).toEqual(ours);
+    assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });
+  });
+});
+
 describe("a run whose id is another's by the time it is to be in the cache again", () => {
   it.each<[step: string, places: readonly Place[]]>([
     ["brought-to-area", ["cache"]],

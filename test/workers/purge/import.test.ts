@@ -6,6 +6,7 @@ import type { SampleArea } from "../../../producers/demo/sample-area/build-area.
 import {
   assertNothingLost,
   changeInMegatestDbOnly,
+  completedColumn,
   edit,
   everywhere,
   exportsIn,
@@ -71,6 +72,25 @@ describe("an import", () => {
     const { result: restored } = await runRestore(area, { runname: undefined, runId: [id] });
     expect(restored.moved).toMatchObject({ runs: 1, tests: rows.tests?.length });
     expect(readColumn(fileOf(area, "cache"), "SELECT count(*) FROM tests WHERE run_id = 1")).toEqual([1]);
+  });
+
+  it("gives no new id to which rows refer that Megatest left of removed tests and runs", async () => {
+    const { area, file, rows } = await purgedArea(1, { testsPerRun: 3 });
+    edit(area, everywhere, (db) => {
+      db.exec(`DELETE FROM runs WHERE runname = 'mtjobs-id-guard'; DELETE FROM tests; DELETE FROM test_steps; DELETE FROM test_data;
+        INSERT INTO runs (id, runname, state, event_time) VALUES (1, 'another', 'COMPLETED', 5);
+        INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (2, 1, 'other', '', 'COMPLETED')`);
+      const left = (max: number) => `SELECT value, value || '' FROM json_each('[3,4,5,6,7,8,9,10,${max}]')`;
+      db.exec(`INSERT INTO test_data (test_id, variable) ${left(12)}; INSERT INTO test_steps (test_id, stepname) ${left(13)};
+        INSERT INTO test_rundat (test_id, cpuload) ${left(14)}; INSERT INTO archives (test_id, du) ${left(15)};
+        INSERT INTO run_stats (run_id, count) ${left(16)}; INSERT INTO extradat (run_id, val) ${left(17)}`);
+    });
+    expect((await runImport(area, file)).result.moved.runs).toBe(1);
+    expect(completedColumn(area, "SELECT min(id) FROM runs WHERE state <> 'deleted'")).toEqual([18]);
+    expect(completedColumn(area, "SELECT min(id) FROM tests")).toEqual([16]);
+    const { result } = await runReduce(area, { runname: "none of them" });
+    expect([result.late, result.superseded]).toEqual([0, 0]);
+    expect(contents(movedRows(area))).toEqual(contents(rows));
   });
 
   it("keeps the versions of a run that gets new ids with that run, not with one that has its old ids", async () => {

@@ -1,4 +1,4 @@
-import { idAbove } from "../../../shared/area-db/id-room.ts";
+import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
 import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
 import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { idList, largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
@@ -151,9 +151,14 @@ function isFree(
 
 /** Returns an id above all others; for a table that never syncs, below if none is free above. */
 function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan): bigint {
-  const names = (synced ? [...sources, "completed"] : ["cache"]).map((part) => `${part}.${table}`);
-  const highest = names.map((name) => largestId(db, name) ?? 0n).reduce((a, b) => (a > b ? a : b));
-  if (synced) return idAbove(table as IdentifiedTable, highest);
+  const parts = synced ? ([...sources, "completed"] as const) : (["cache"] as const);
+  const largest = (ids: readonly bigint[]) => ids.reduce((a, b) => (a > b ? a : b));
+  const highest = largest(parts.map((part) => largestId(db, `${part}.${table}`) ?? 0n));
+  if (synced) {
+    const identified = table as IdentifiedTable;
+    const referred = largest(parts.map((part) => largestReference(db, part, identified)));
+    return idAbove(identified, largest([highest, referred]));
+  }
   return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 

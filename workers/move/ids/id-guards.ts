@@ -1,7 +1,7 @@
 import { guardName } from "../../../shared/area-db/hidden-row-names.ts";
 import { guardComment, isWhole, readHidden, writeHidden } from "../../../shared/area-db/hidden-rows.ts";
 import type { TableIds } from "../../../shared/area-db/hidden-values.ts";
-import { idAbove } from "../../../shared/area-db/id-room.ts";
+import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
@@ -102,8 +102,13 @@ export async function guardAgain(session: JobSession): Promise<void> {
 }
 
 function idsAbove({ db, sources }: JobSession, room: Partial<GuardIds>): GuardIds {
+  const parts = [...sources, "completed"] as const;
   const highest = (table: IdentifiedTable) =>
-    largest([...sources, "completed"].map((part) => highestId(db, part, table)));
+    largest([
+      ...parts.map((part) => highestId(db, part, table)),
+      // Only ids that mtjobs hands out itself: what Megatest hands out is its own.
+      ...((room[table] ?? 0n) > 0n ? parts.map((part) => largestReference(db, part, table)) : []),
+    ]);
   return Object.fromEntries(
     identifiedTables.map((table) => [table, idAbove(table, highest(table), room[table])]),
   ) as GuardIds;
