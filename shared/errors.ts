@@ -48,6 +48,10 @@ export function systemCode(error: unknown): string {
   return typeof error === "object" && error !== null && "code" in error ? String(error.code) : "";
 }
 
+/** What to do about a database that another program has put in the place of one in use. */
+export const replacedHint =
+  "nothing was changed since; put the file of before back, or find out who replaced it, then run the job again";
+
 export function toJobsError(error: unknown): JobsError {
   if (error instanceof JobsError) return error;
   const message = error instanceof Error ? error.message : String(error);
@@ -68,6 +72,12 @@ export function toJobsError(error: unknown): JobsError {
     return new JobsError("busy", `a writer is active, or died and left a journal: ${message}`, {
       cause: error,
       hint: "a read-only connection cannot roll it back; any Megatest client or any job on the area does",
+    });
+  }
+  if (code === "SQLITE_READONLY_DBMOVED") {
+    return new JobsError("io", "a database was replaced or removed while it was in use", {
+      cause: error,
+      hint: replacedHint,
     });
   }
   if (code === "SQLITE_FULL" || code === "ENOSPC" || code === "EDQUOT") {

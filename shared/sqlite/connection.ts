@@ -1,6 +1,7 @@
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import type Database from "better-sqlite3";
-import { toJobsError } from "../errors.ts";
+import { JobsError, replacedHint, toJobsError } from "../errors.ts";
 import { canSyncDirectory } from "../files/sync-directory.ts";
 import { isSqliteError, openSqlite } from "./library.ts";
 
@@ -19,6 +20,44 @@ function noteAttached(db: Connection, file: string): void {
   const files = attached.get(db) ?? new Set();
   attached.set(db, files.add(file));
   last = files;
+}
+
+interface FileIdentity {
+  dev: bigint;
+  ino: bigint;
+}
+
+/** What the attached files were when they were opened, by connection. */
+const opened = new WeakMap<Connection, Map<string, FileIdentity | undefined>>();
+
+function noteOpened(db: Connection, file: string): void {
+  const files = opened.get(db) ?? new Map();
+  opened.set(db, files.set(file, identityOf(file)));
+}
+
+function identityOf(file: string): FileIdentity | undefined {
+  return statSync(file, { bigint: true, throwIfNoEntry: false });
+}
+
+/**
+ * Checks that each attached file is still the one of its name. A connection goes on with a file that was moved away,
+ * which no other process sees any more; SQLite itself notices that only when it writes to the file.
+ *
+ * @throws JobsError `io` with the file
+ */
+export function assertInPlace(db: Connection): void {
+  for (const [file, was] of opened.get(db) ?? []) {
+    const is = identityOf(file);
+    if (was !== undefined && is?.dev === was.dev && is.ino === was.ino) continue;
+    throw new JobsError(
+      "io",
+      `${file} was ${is === undefined ? "removed" : "replaced"} while it was in use`,
+      {
+        hint: replacedHint,
+        details: { file },
+      },
+    );
+  }
 }
 
 export function filesAtHand(): string[] {
@@ -118,6 +157,7 @@ export function attach(db: Connection, part: AttachedPart, file: string): void {
   noteAttached(db, file);
   db.prepare(`ATTACH ? AS ${part}`).run(file);
   try {
+    noteOpened(db, file);
     commitDurably(db, part, file);
     db.pragma(`${part}.cache_size = -16000`);
   } catch (error) {

@@ -1,4 +1,4 @@
-import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { assertInPlace, type Connection, type Part } from "../../shared/sqlite/connection.ts";
 import { type IdRange, lastOfNext, preparedIds, walkIds } from "../../shared/sqlite/ids.ts";
 import type { CacheTimes } from "./cache-mtime.ts";
 import { assertFenceToken } from "./fence.ts";
@@ -50,7 +50,8 @@ export class DatabaseSession {
   }
 
   /**
-   * `commit` without retries, for use inside `read`.
+   * `commit` without retries, for use inside `read`. Every database must be in its place: rows leave one because
+   * another has them.
    *
    * @param beforeLock runs in the transaction, before it takes the write lock on `part`
    */
@@ -58,6 +59,7 @@ export class DatabaseSession {
     if (part === "area") this.keepCacheNewer();
     return transact(this.db, () => {
       beforeLock?.();
+      assertInPlace(this.db);
       assertFenceToken(this.db, part, this.token, Date.now());
       return body();
     });
@@ -66,6 +68,7 @@ export class DatabaseSession {
   /** `commitOnce` of much into completed-runs.db: waits for its readers, for no Megatest waits for this lock. */
   commitPatiently<T>(part: "completed", body: () => T): T {
     return transactPatiently(this.db, () => {
+      assertInPlace(this.db);
       assertFenceToken(this.db, part, this.token, Date.now());
       return body();
     });
