@@ -4,7 +4,7 @@
  * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { buildIfStale, targets } from "./build.mjs";
 import { ensureChromium } from "./chromium.mjs";
@@ -15,6 +15,9 @@ import { asProgram } from "./program.mjs";
 import { withRedis } from "./redis.mjs";
 
 const vitest = [join("node_modules", "vitest", "vitest.mjs"), "run"];
+
+/** Tests start some thousand processes: Node keeps what it compiled of vitest, the tests and the product. */
+const compileCache = { NODE_COMPILE_CACHE: resolve("node_modules", ".compile-cache") };
 
 const programs = {
   demo: { targets: [targets.product], command: [join("dist", "entry", "mtjobs.js"), "demo"] },
@@ -219,7 +222,12 @@ async function launch(name, args) {
   for (const [tool, packages] of Object.entries(program.tools ?? {})) await needTool(tool, packages);
   unlessStopped();
   const command = [...program.command, ...(numbers ? [] : args)];
-  const env = { ...process.env, ...program.env, ...numbers };
+  const env = {
+    ...(program.command[0] === vitest[0] ? compileCache : {}),
+    ...process.env,
+    ...program.env,
+    ...numbers,
+  };
   if (program.needsRedis === false) return run(process.execPath, command, { env, stdout: process.stdout });
   return withRedis(async (redis) => {
     unlessStopped();
