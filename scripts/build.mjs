@@ -41,7 +41,7 @@ export const targets = {
       "producers/server/area-pool/area-pool-thread.ts",
       "workers/job-thread/job-thread.ts",
       "workers/migrate/pair/digest-thread.ts",
-      "workers/move/sources/source-thread.ts",
+      "workers/move/writers/source-thread.ts",
       "workers/periodic/policy-scan-thread.ts",
     ],
     page: [`${pageDirectory}/main.ts`, `${pageDirectory}/page.css`],

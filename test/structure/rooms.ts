@@ -53,6 +53,7 @@ export const rooms: Record<string, readonly (readonly string[])[]> = {
     ["workers/move/select"],
     ["workers/move/copy"],
     ["workers/move/sources"],
+    ["workers/move/writers"],
     ["workers/move"],
     ["workers/purge"],
     ["workers/job-thread", "workers/locks"],

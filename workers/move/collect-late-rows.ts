@@ -15,7 +15,7 @@ import {
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
-import type { Versions } from "./sources/source-pipeline.ts";
+import type { Versions } from "./writers/source-pipeline.ts";
 
 /** Runs removed in one call. */
 const chunk = 200;

@@ -10,7 +10,7 @@ import { aliveServers } from "../area-db/alive-servers.ts";
 import type { Source } from "../area-db/databases.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import type { JobSession } from "./session/job-session.ts";
-import { vacuumInThread } from "./sources/source-client.ts";
+import { vacuumInThread } from "./writers/source-client.ts";
 
 /** `auto` vacuums if at least this share of a file is free… */
 const freeShare = 0.25;

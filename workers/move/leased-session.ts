@@ -1,16 +1,24 @@
 import { statSync } from "node:fs";
 import type { CachePair } from "../../shared/area/cache/cache.ts";
+import type { Part } from "../../shared/sqlite/connection.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
+import { idList } from "../../shared/sqlite/ids.ts";
 import { aliveServers } from "../area-db/alive-servers.ts";
 import { type CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
+import type { FailpointName } from "../area-db/failpoint-names.ts";
 import { restUnderLease } from "../area-db/lease.ts";
 import { JobSession, type JobSessionOptions } from "./session/job-session.ts";
-import { startSourceWriters } from "./sources/source-client.ts";
-import { SourcePipeline } from "./sources/source-pipeline.ts";
+import { startSourceWriters } from "./writers/source-client.ts";
+import { openSourceWriters } from "./writers/source-here.ts";
+import { SourcePipeline } from "./writers/source-pipeline.ts";
 
 export interface LeasedSessionOptions extends JobSessionOptions {
   times: CacheTimes;
   cache: CachePair | undefined;
 }
+
+/** Tests that are moved in less time than three threads take to start. */
+const littleWork = 400;
 
 /** What writes to the sources, and leaves a live server its syncs. */
 interface Writing {
@@ -41,6 +49,23 @@ export class LeasedSession extends JobSession {
     return this.writing.afterSync;
   }
 
+  /**
+   * Has threads work on the sources if there is much to do; call before anything is read for it.
+   *
+   * @param runs to be moved
+   * @param part whose rows tell how much that is
+   */
+  async fitPipeline(runs: readonly bigint[], part: Part): Promise<void> {
+    const count = () =>
+      prepared<[string], number>(
+        this.db,
+        `SELECT count(*) FROM (SELECT 1 FROM json_each(?) AS j CROSS JOIN ${part}.tests AS t ON t.run_id = j.value
+           LIMIT ${littleWork + 1})`,
+      ).pluck();
+    const tests = (await this.read(() => count().get(idList(runs)))) ?? 0;
+    if (tests > littleWork) await this.pipeline.useThreads();
+  }
+
   /** Sleeps `ms`, renewing the lease. */
   async rest(ms: number): Promise<void> {
     await restUnderLease(this, ms);
@@ -59,10 +84,14 @@ export class LeasedSession extends JobSession {
       // A live server must come to its syncs.
       shared: hasServer && part === "area",
     }));
+    const failpoint = (name: FailpointName) => context.failpoint(name);
     const pipeline = new SourcePipeline(
-      () => startSourceWriters(setups, signal, enter),
+      (inThreads) =>
+        inThreads
+          ? startSourceWriters(setups, signal, enter)
+          : openSourceWriters(setups, signal, { failpoint, enter }),
       enter,
-      (name) => context.failpoint(name),
+      failpoint,
     );
     return { pipeline, afterSync };
   }

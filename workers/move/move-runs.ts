@@ -9,7 +9,7 @@ import { guardAgain, guardNewest } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { runRows } from "./run-accounting.ts";
 import { countRemoval } from "./sources/count-removal.ts";
-import type { Versions } from "./sources/source-pipeline.ts";
+import type { Versions } from "./writers/source-pipeline.ts";
 
 /** How often a run that keeps changing is copied. */
 const maxCopies = 3;
@@ -43,6 +43,7 @@ export async function moveRuns(
 ): Promise<Versions> {
   session.context.log(`Matching runs, to be checked for running tests: ${runs.length}.`);
   await guardNewest(session, runs);
+  await session.fitPipeline(runs, session.fresh);
   // Without runs there is nothing to compare.
   const versions = runs.length === 0 ? new Map() : await session.pipeline.versions();
   await new RunMover(session, runs, payload).run();

@@ -27,7 +27,13 @@ import { countRemoval } from "./sources/count-removal.ts";
  */
 export async function finishInterrupted(session: LeasedSession, payload: MovePayload): Promise<void> {
   const halfway = [...(await runsIn(session, "removing")), ...(await runsIn(session, "restoring"))];
-  if (halfway.length > 0) await guardAgain(session);
+  if (halfway.length > 0) {
+    await guardAgain(session);
+    await session.fitPipeline(
+      halfway.map(({ id }) => id),
+      "completed",
+    );
+  }
   await finishReduces(session, payload.deadAfter);
   await finishRestores(session, payload);
   await finishPurges(session);

@@ -31,6 +31,10 @@ export async function restoreRuns(
 ): Promise<void> {
   const { context, tally } = session;
   context.log(`Runs to restore: ${runs.length}.`);
+  await session.fitPipeline(
+    runs.map(({ id }) => id),
+    "completed",
+  );
   const touchedAt = touch ? Math.floor(Date.now() / 1000) : undefined;
   const waiting: Whole[] = [];
   let left = runs.length;

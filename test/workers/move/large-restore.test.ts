@@ -1,6 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { describe, expect, it } from "vitest";
-import { SourceWriterClient } from "../../../workers/move/sources/source-client.ts";
+import { SourceWriterClient } from "../../../workers/move/writers/source-client.ts";
 import {
   completedColumn,
   edit,

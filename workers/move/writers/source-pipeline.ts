@@ -1,25 +1,29 @@
 import type { Source } from "../../area-db/databases.ts";
 import type { FailpointName } from "../../area-db/failpoint-names.ts";
-import { difference, type Insertion, type InsertionReport } from "./insert-runs.ts";
-import type { RemovalReport } from "./remove-runs.ts";
-import type { SourceWriterClient } from "./source-client.ts";
+import { difference, type Insertion, type InsertionReport } from "../sources/insert-runs.ts";
+import type { RemovalReport } from "../sources/remove-runs.ts";
+import type { SourceWorker } from "./source-client.ts";
 
 /** By source; see `SourcePipeline.versions`. */
 export type Versions = ReadonlyMap<Source, number>;
 
-/** The source writers of all sources, in the order of removal; started by the first call, since many jobs need none. */
+/**
+ * The source writers of all sources, in the order of removal; started by the first call, since many jobs need none.
+ * They work in the job's thread unless `useThreads` was called.
+ */
 export class SourcePipeline {
-  readonly #start: () => Promise<readonly SourceWriterClient[]>;
+  readonly #start: (inThreads: boolean) => Promise<readonly SourceWorker[]>;
   readonly #beforeArea: () => Promise<void>;
   readonly #failpoint: (name: FailpointName) => void;
-  #started: Promise<readonly SourceWriterClient[]> | undefined;
+  #inThreads = false;
+  #started: Promise<readonly SourceWorker[]> | undefined;
 
   /**
    * @param start starts a writer for each source, or none if it rejects
    * @param beforeArea awaited before each batch on megatest.db, which must be left alone at times
    */
   constructor(
-    start: () => Promise<readonly SourceWriterClient[]>,
+    start: (inThreads: boolean) => Promise<readonly SourceWorker[]>,
     beforeArea: () => Promise<void>,
     failpoint: (name: FailpointName) => void,
   ) {
@@ -28,9 +32,17 @@ export class SourcePipeline {
     this.#failpoint = failpoint;
   }
 
-  #writers(): Promise<readonly SourceWriterClient[]> {
-    this.#started ??= this.#start();
+  #writers(): Promise<readonly SourceWorker[]> {
+    this.#started ??= this.#start(this.#inThreads);
     return this.#started;
+  }
+
+  /** Has a thread work on each source from now on. Earlier `versions` are not valid any more. */
+  async useThreads(): Promise<void> {
+    if (this.#inThreads) return;
+    await this.close();
+    this.#inThreads = true;
+    this.#started = undefined;
   }
 
   /**

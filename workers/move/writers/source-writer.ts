@@ -7,10 +7,10 @@ import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { Plans, widen } from "../../records/plans.ts";
-import { Inserter, type Insertion, type InsertionReport } from "./insert-runs.ts";
-import { type Removal, type RemovalReport, Remover } from "./remove-runs.ts";
-import { readVersion } from "./remove-slice.ts";
-import { SourceSession } from "./source-session.ts";
+import { Inserter, type Insertion, type InsertionReport } from "../sources/insert-runs.ts";
+import { type Removal, type RemovalReport, Remover } from "../sources/remove-runs.ts";
+import { readVersion } from "../sources/remove-slice.ts";
+import { SourceSession } from "../sources/source-session.ts";
 
 /** Configuration of a source writer; plain data, to be sent to a thread. */
 export interface SourceWriterSetup {
@@ -80,7 +80,7 @@ export class SourceWriter {
       const writer = new DatabaseSession({ db, signal, token });
       // No slice relies on another's commit, and with FULL each syncs the directory when it makes its journal: a sync
       // at the end of a batch is enough. Commits to completed-runs.db are durable immediately.
-      db.pragma(`${part}.synchronous = FULL`);
+      await retryWhileBusy(signal, () => db.pragma(`${part}.synchronous = FULL`));
       // A column that only the ref has is still missing in completed-runs.db.
       if (part === "ref") await writer.read(() => widen(writer, part));
       const plans = await writer.read(() => new Plans({ db, sources: [part], keys }));

@@ -3,10 +3,10 @@ import { builtFile } from "../../../shared/process.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { ThreadPool } from "../../threads/thread-pool.ts";
 import type { RpcThread } from "../../threads/thread-rpc.ts";
-import type { Insertion, InsertionReport } from "./insert-runs.ts";
-import type { Removal, RemovalReport } from "./remove-runs.ts";
+import type { Insertion, InsertionReport } from "../sources/insert-runs.ts";
+import type { Removal, RemovalReport } from "../sources/remove-runs.ts";
+import type { Vacuum } from "../sources/vacuum.ts";
 import type { SourceWriterSetup } from "./source-writer.ts";
-import type { Vacuum } from "./vacuum.ts";
 
 /** What a source thread serves: one job's work from `open` to `close`, or a vacuum. */
 export interface SourceWriterCalls {
@@ -25,9 +25,15 @@ export interface SourceWriterBack {
   enter(given: undefined): Promise<void>;
 }
 
+/** What a job asks of the writer of a source, in a thread or not. */
+export type SourceWorker = Pick<
+  SourceWriterClient,
+  "part" | "remove" | "insert" | "findIncomplete" | "refresh" | "version" | "close"
+>;
+
 /** One for each source of an area, kept from one job to the next. */
 const sourceThreads = new ThreadPool<SourceWriterCalls, SourceWriterBack>(
-  builtFile("workers/move/sources/source-thread.js"),
+  builtFile("workers/move/writers/source-thread.js"),
   "source",
   3,
 );
