@@ -1,4 +1,4 @@
-// `npm run bench [-- --runs N] [-- --jobs N] [-- --rounds N] [-- --only reduce|queries|migrate|scale]`: a reduce beside what a
+// `npm run bench [-- --runs N] [-- --jobs N] [-- --rounds N] [-- --only reduce|profile|queries|migrate|scale]`: a reduce beside what a
 // user would do by hand, queries over both databases beside the same in one, a pair on its way to another host, and many
 // hosts' workers beside BullMQ's own, in one run.
 import { mkdtempSync, rmSync } from "node:fs";
@@ -11,12 +11,13 @@ import { runHandScript } from "./hand-script.ts";
 import { compareMigration } from "./migrate.ts";
 import { type Measured, runReduce } from "./mtjobs-reduce.ts";
 import { compareOtherClient, hasPython } from "./other-client.ts";
+import { profileReduce } from "./profile.ts";
 import { compareQueries } from "./queries.ts";
 import { say, tell } from "./report.ts";
 import { measureScale } from "./scale.ts";
 import { beside } from "./writing-client.ts";
 
-const benchNames = ["reduce", "queries", "migrate", "scale"];
+const benchNames = ["reduce", "profile", "queries", "migrate", "scale"];
 const { only, jobs, rounds, runs } = asked();
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
@@ -27,6 +28,7 @@ try {
     rmSync(join(directory, "reduce"), { recursive: true });
     await compareGrowth(join(directory, "growth"), runs, rounds);
   }
+  if (wanted("profile")) await profileReduce(join(directory, "profile"), runs);
   if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
   if (wanted("migrate")) await compareMigration(join(directory, "migrate"), rounds);
   if (wanted("scale")) await measureScale(jobs, rounds);

@@ -17,7 +17,11 @@ export interface Measured {
 const command = fileURLToPath(builtFile("entry/mtjobs.js"));
 
 /** Runs `mtjobs reduce --inline` with these selectors as a process of its own. */
-export async function runReduce(area: SampleArea, selectors: readonly string[]): Promise<Measured> {
+export async function runReduce(
+  area: SampleArea,
+  selectors: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+): Promise<Measured> {
   const started = performance.now();
   const child = spawn(
     process.execPath,
@@ -30,6 +34,7 @@ export async function runReduce(area: SampleArea, selectors: readonly string[]):
         MTJOBS_USER: area.user,
         MTJOBS_CACHE_ROOT: area.cacheRoot,
         MTJOBS_LOG_LEVEL: "error",
+        ...env,
       },
     },
   );

@@ -5,6 +5,7 @@ import { type Dated, type Recorded, readRecorded } from "../support/area/recorde
 /** The tables of docs/ from what was recorded, each as Markdown by the name that its place in a document gives. */
 export const tables: Record<string, () => string> = {
   bench: () => benchTable(readRecorded("bench")),
+  profile: () => profileTable(readRecorded("profile")),
   queries: () => queryTable(readRecorded("queries")),
   limits: () => limitsTable(readRecorded("limits")),
   recovery: () => recoveryTable(readRecorded("recovery")),
@@ -43,6 +44,21 @@ function benchTable(rows: readonly Dated<Recorded["bench"]>[]): string {
     ];
   });
   return table(["figure", "median", "range", "aim", "of `npm run bench --`"], cells) + found(rows);
+}
+
+function profileTable(rows: readonly Dated<Recorded["profile"]>[]): string {
+  const cells = rows.map(({ thread, running, queueing, waiting, statements }) => [
+    ...[thread, running, queueing, waiting],
+    statements,
+  ]);
+  const header = [
+    "the thread that",
+    "runs, %",
+    "queues, %",
+    "waits, %",
+    "time in statements, % of the whole",
+  ];
+  return table(header, cells) + found(rows);
 }
 
 function queryTable(rows: readonly Dated<Recorded["queries"]>[]): string {

@@ -44,6 +44,10 @@ export const variables = {
     meaning: "set by a test for its worker: how often it reads [reduce-records], ms",
     fallback: "",
   },
+  MTJOBS_TEST_PROFILE: {
+    meaning: "set by the bench for a command: directory for the times of its statements",
+    fallback: "",
+  },
   MTJOBS_TEST_CLOCK: {
     meaning: "set by the torture test for a worker: `BY,FROM`, its clock jumps by BY ms at the time FROM",
     fallback: "0,0",

@@ -8,6 +8,15 @@ import { variable } from "../environment.ts";
 export interface Recorded {
   /** One value per round, or a single one. */
   bench: { figure: BenchFigure; options: string; values: number[] };
+  /** Shares of a reduce's time, %: a thread has the processor, wants it (or a disk, or a lock), or waits for others. */
+  profile: {
+    thread: string;
+    options: string;
+    running: number;
+    queueing: number;
+    waiting: number;
+    statements: string;
+  };
   /** Milliseconds to move the same runs out of an area with this many. */
   growth: { runs: number; options: string; mtjobs: number; script: number };
   /** Time of a query in full-db mode, and (for joins) by the views only, relative to one undivided database. */
@@ -47,6 +56,7 @@ export interface Recorded {
 /** A row replaces one that is equal in these members; without any, each row is added. */
 const keys = {
   bench: ["figure"],
+  profile: ["thread"],
   growth: ["runs"],
   queries: ["query"],
   limits: ["size"],
