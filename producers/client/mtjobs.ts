@@ -165,7 +165,10 @@ export class MtJobs {
     return await this.#session.ask((session) => reportJob(session, jobId, host));
   }
 
-  /** Cancels a job: a waiting one is removed, a running one stops at its next batch. Otherwise as `job`. */
+  /**
+   * Cancels a job: a waiting one is removed, a running one stops at its next batch. What it moved stays moved. Otherwise
+   * as `job`.
+   */
   async cancel(jobId: string, { host }: { host?: string } = {}): Promise<Cancelled> {
     const requestedBy = requester(this.settings);
     return await this.#session.ask((session) => cancelJob(session, jobId, { host, requestedBy }));

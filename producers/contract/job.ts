@@ -96,6 +96,7 @@ export type FollowedJob = z.infer<typeof followedJobSchema>;
 export const cancelledSchema = openObject({
   jobId: z.string(),
   host: z.string(),
-  outcome: z.enum(["removed", "requested", "finished"]),
+  /** `ended`: it had begun, and waited to go on; what it moved stays moved. */
+  outcome: z.enum(["removed", "ended", "requested", "finished"]),
 }).meta({ id: "Cancelled" });
 export type Cancelled = z.infer<typeof cancelledSchema>;

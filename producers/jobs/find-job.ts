@@ -105,8 +105,8 @@ async function stateOf(job: Job): Promise<QueueState> {
 }
 
 /**
- * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. A
- * forwarded job is followed to its new queue. The job's log says who cancelled it. @throws {JobsError} as `findJob`
+ * Cancels a job: a waiting one is removed, a running one stops at its next batch, a finished one is unchanged. What it
+ * moved stays moved. A forwarded job is followed to its new queue. The job's log says who cancelled it. @throws {JobsError} as `findJob`
  */
 export async function cancelJob(
   session: Session,

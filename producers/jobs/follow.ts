@@ -3,7 +3,7 @@ import type { Job } from "bullmq";
 import { decodeFailure } from "../../shared/contract/failure.ts";
 import type { Progress } from "../../shared/contract/move-result.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { cancelledBeforeStart, isCancelRequested } from "../../shared/queue/cancel.ts";
+import { cancelledInQueue, hasBegun, isCancelRequested } from "../../shared/queue/cancel.ts";
 import { readDeferral } from "../../shared/queue/deferrals.ts";
 import { listHosts } from "../../shared/queue/hosts.ts";
 import type { JobLocation } from "../../shared/queue/names.ts";
@@ -69,6 +69,8 @@ class Follower {
   /** Lines of the current queue's log that were passed on. */
   private logged = 0;
   private servedAt: number | undefined;
+  /** Whether a worker took the job before it was last seen; true while it has not been seen. */
+  private begun = true;
   /** When the job was first seen in its current queue. */
   private placedAt = performance.now();
   private unreachableSince: number | undefined;
@@ -124,6 +126,7 @@ class Follower {
     const { host, jobId } = this.place;
     const job = (await this.session.queue(host).getJob(jobId)) as Job | undefined;
     if (job === undefined) return this.vanished();
+    this.begun = hasBegun(job);
     const state = (await job.getState()) as QueueState | "unknown";
     // Read `job` again if it ended in between, because it lacks the result.
     if (state === "completed" || state === "failed")
@@ -174,7 +177,7 @@ class Follower {
     const { redis, settings } = this.session;
     const { host, jobId } = this.place;
     if (await isCancelRequested(redis, settings.prefix, this.place))
-      return { host, jobId, error: cancelledBeforeStart() };
+      return { host, jobId, error: cancelledInQueue(this.begun) };
     const why = this.wasAway ? "Redis was unreachable and has lost it" : "it was removed";
     throw new JobsError("unknown-job", `job ${jobId} is no longer in its queue: ${why}`, {
       hint: "check the area's last jobs (mtjobs status AREA); if this job is not among them, enqueue it again: it continues where it stopped",

@@ -9,10 +9,10 @@ import { isForwarded, type JobLocation, jobKey } from "./names.ts";
 const rememberedFor = 24 * 60 * 60;
 
 /**
- * `removed`: it had not begun; `requested`: it ends at its next batch; `finished`: too late; `unknown`: no such job
- * in the host's queue.
+ * `removed`: it had not begun; `ended`: it had begun, and waited to go on; `requested`: it ends at its next batch;
+ * `finished`: too late; `unknown`: no such job in the host's queue.
  */
-export type CancelOutcome = "removed" | "requested" | "finished" | "unknown";
+export type CancelOutcome = "removed" | "ended" | "requested" | "finished" | "unknown";
 
 const cancelKey = (prefix: string, place: JobLocation) => jobKey(prefix, "cancel", place);
 
@@ -37,8 +37,7 @@ export async function requestCancel(queues: Queues, place: JobLocation, hops = 8
   await redis.set(cancelKey(settings.prefix, place), "1", "EX", rememberedFor);
   if (state === "active" || (await wakeMigration(job))) return "requested";
   try {
-    await removeAsCancelled(redis, queue, job);
-    return "removed";
+    return await removeAsCancelled(redis, queue, job);
   } catch (error) {
     if ((await job.getState()) === "active") return "requested";
     throw error;
@@ -47,35 +46,51 @@ export async function requestCancel(queues: Queues, place: JobLocation, hops = 8
 
 /** Wakes a waiting migration, which only its worker can end. */
 async function wakeMigration(job: Job): Promise<boolean> {
-  if (job.name !== "migrate" || job.processedOn === undefined) return false;
+  if (job.name !== "migrate" || !hasBegun(job)) return false;
   await job.promote().catch(() => {});
   return true;
 }
 
-export function cancelledBeforeStart(): JobsError {
-  return new JobsError("cancelled", "the job was cancelled before it began", {
-    hint: "nothing was changed; submit the job again",
-  });
+/**
+ * Whether a worker ever took the job: a waiting one may have moved runs before its worker stopped, before its area was
+ * paused, or before the attempt that failed. A retry on Bull Board clears `processedOn`.
+ */
+export function hasBegun({ processedOn, attemptsStarted }: Job): boolean {
+  return processedOn !== undefined || attemptsStarted > 0;
+}
+
+/** @param begun as `hasBegun` says; true if that is unknown */
+export function cancelledInQueue(begun: boolean): JobsError {
+  return begun
+    ? new JobsError("cancelled", "the job was cancelled while it waited to go on", {
+        hint: "runs already moved stay moved; submit the job again for the others",
+      })
+    : new JobsError("cancelled", "the job was cancelled before it began", {
+        hint: "nothing was changed; submit the job again",
+      });
 }
 
 /**
- * Moves a job that has not begun to the failed ones, so that readers see that it was cancelled. BullMQ lets only a
+ * Moves a waiting job to the failed ones with its log, so that readers see that it was cancelled. BullMQ lets only a
  * job's worker fail it, so its record is written directly; it is cleaned up like the others.
  */
-async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<void> {
+async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<"removed" | "ended"> {
   const id = job.id ?? "";
-  const record = await redis.hgetall(queue.toKey(id));
+  const [key, logKey] = [queue.toKey(id), queue.toKey(`${id}:logs`)];
+  const [record, log] = await Promise.all([redis.hgetall(key), redis.lrange(logKey, 0, -1)]);
+  const begun = hasBegun(job);
   await job.remove();
   const now = Date.now();
-  await redis
+  const written = redis
     .multi()
-    .hset(queue.toKey(id), {
+    .hset(key, {
       ...record,
       finishedOn: String(now),
-      failedReason: encodeFailure(cancelledBeforeStart()),
+      failedReason: encodeFailure(cancelledInQueue(begun)),
     })
-    .zadd(queue.toKey("failed"), now, id)
-    .exec();
+    .zadd(queue.toKey("failed"), now, id);
+  await (log.length === 0 ? written : written.rpush(logKey, ...log)).exec();
+  return begun ? "ended" : "removed";
 }
 
 export async function isCancelRequested(redis: Redis, prefix: string, place: JobLocation): Promise<boolean> {

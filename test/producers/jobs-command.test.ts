@@ -1,5 +1,6 @@
+import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { waitFor } from "../support/area.ts";
+import { waitFor, writeFile } from "../support/area.ts";
 import {
   documentOf,
   errorCodeOf,
@@ -205,6 +206,35 @@ describe("cancel", () => {
       expect(documentOf(await run(stage, "cancel", jobId, "--json")).outcome).toBe("removed");
       expect(await jobsOf(stage, "--state", "cancelled")).toMatchObject([{ jobId }]);
       expect(await jobsOf(stage, "--state", "delayed")).toEqual([]);
+    }));
+
+  it("says of a job that waits to go on that what it moved stays moved, and keeps its log", () =>
+    onQueue(async (stage) => {
+      const worker = await stage.worker("hosta");
+      const areas = { paused: stage.area("a1", "hosta"), stopped: stage.area("a2", "hosta") };
+      const busy = { v: 1, area: stage.area("a3", "hosta"), runname: "busy" };
+      const retried = await stage.add("hosta", "reduce", busy, { attempts: 2, backoff: 60_000 });
+      await stage.reach("hosta", retried, "delayed");
+      writeFile(join(areas.paused, ".mtjobs/pause"), "");
+      const paused = await stage.enqueue("hosta", areas.paused, "hold");
+      await stage.reach("hosta", paused, "delayed");
+      const stopped = await stage.enqueue("hosta", areas.stopped, "hold");
+      await stage.traced(areas.stopped, "begin");
+      worker.child.kill("SIGTERM");
+      await worker.exited;
+      for (const jobId of [retried, paused, stopped]) {
+        const log = await stage.story("hosta", jobId);
+        expect(log).not.toEqual([]);
+        const { stdout } = await run(stage, "cancel", jobId);
+        expect(stdout).toMatch(/from the queue of hosta, where it waited to go on; what it has moved stays/);
+        const job = documentOf(await run(stage, "job", jobId, "--json"));
+        expect(job).toMatchObject({ state: "cancelled", startedAt: expect.any(String) });
+        expect(job.error).toMatchObject({
+          message: "the job was cancelled while it waited to go on",
+          hint: expect.stringMatching(/^runs already moved stay moved/),
+        });
+        expect(job.log).toEqual([...log, expect.stringMatching(/^Cancelled by /)]);
+      }
     }));
 
   it("asks which host's job a number means where several hosts gave it", () =>

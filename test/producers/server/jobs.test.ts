@@ -109,6 +109,11 @@ describe("jobs over HTTP", () => {
     const removed = await call(`DELETE /api/v1/jobs/${waiting}`);
     expect(removed).toMatchObject({ status: 200, body: { outcome: "removed", host: "hoste" } });
     expect((await stage.story("hoste", waiting)).at(-1)).toBe("Cancelled by http@127.0.0.1.");
+    const busy = { v: 1, area: stage.area("put-off", "hosta"), runname: "busy" };
+    const delayed = await stage.add("hosta", "reduce", busy, { attempts: 2, backoff: 60_000 });
+    await stage.reach("hosta", delayed, "delayed");
+    const ended = await call(`DELETE /api/v1/jobs/${delayed}`);
+    expect(ended).toMatchObject({ status: 200, body: { outcome: "ended", host: "hosta" } });
     const running = await post({ job: "reduce", area, runname: "hold" });
     await stage.traced(area, "begin");
     const requested = await call(`DELETE /api/v1/jobs/${running.body.jobId}`);

@@ -9,7 +9,7 @@ export const addCancel: AddCommand = (program, bind) => {
     .command("cancel")
     .summary("cancel a job")
     .description(
-      "Cancel a job. A waiting job is removed from its queue. A running job stops at its next batch; what it has moved stays moved, and the same job started again continues from there. A migration is undone unless .homehost has already been replaced.",
+      "Cancel a job. A waiting job is removed from its queue. A running job stops at its next batch. What a job has moved stays moved, and the same job started again continues from there. A migration is undone unless .homehost has already been replaced.",
     )
     .argument("<id>", "the job's id");
   const hostOf = addJobHost(command);
@@ -30,6 +30,7 @@ export const addCancel: AddCommand = (program, bind) => {
     const { host, outcome } = cancelled;
     const text = {
       removed: `${jobId}: removed from the queue of ${host}; it had not started`,
+      ended: `${jobId}: removed from the queue of ${host}, where it waited to go on; what it has moved stays moved`,
       requested: `${jobId}: asked to stop on ${host}; it stops at its next batch`,
       finished: `${jobId}: already finished on ${host}`,
     }[outcome];

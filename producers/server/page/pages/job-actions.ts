@@ -23,6 +23,16 @@ function dryRunOf({ job, data }: JobReport): Record<string, unknown> | undefined
   return needsAdmin && !may("admin") ? undefined : request;
 }
 
+/** Returns what cancelling the job does. */
+function consequenceOf({ job, state, startedAt }: JobReport): string {
+  if (job === "migrate" && startedAt !== null)
+    return "It ends at its next pass, and is undone unless .homehost has already been replaced.";
+  if (state === "active") return "It stops at its next batch. What it moved stays moved.";
+  return startedAt === null
+    ? "It is taken from its queue. It has not started."
+    : "It is taken from its queue. What it moved stays moved.";
+}
+
 /** The buttons of a job: what its state and the token allow. */
 export class JobActions {
   #isBusy = false;
@@ -61,18 +71,15 @@ export class JobActions {
   }
 
   async #confirmCancel(job: JobReport): Promise<void> {
-    const consequence =
-      job.state === "active"
-        ? "It stops at its next batch. What it moved stays moved."
-        : "It is taken from its queue.";
-    if (await confirmed(`Cancel ${shown(job.jobId)}?`, consequence, "Cancel the job"))
+    if (await confirmed(`Cancel ${shown(job.jobId)}?`, consequenceOf(job), "Cancel the job"))
       await this.#do(() => this.#cancel(job));
   }
 
   async #cancel({ jobId, host }: JobReport): Promise<void> {
     const { outcome } = await ask<Cancelled>(jobPath(jobId, host), undefined, "DELETE");
     const words = {
-      removed: "It was taken from its queue.",
+      removed: "It was taken from its queue; it had not started.",
+      ended: "It was taken from its queue. What it moved stays moved.",
       requested: "It ends at its next batch.",
       finished: "It had ended before.",
     };

@@ -164,6 +164,20 @@ describe.skipIf(!hasBrowser)("the pages of jobs (need Chromium)", { timeout: 150
     expect(offences).toEqual([]);
   });
 
+  it("says before and after cancelling a job that waits to go on that what it moved stays moved", async () => {
+    const { stage } = served;
+    const data = { v: 1, area: stage.area("put-off", "hosta"), runname: "busy" };
+    const jobId = await stage.add("hosta", "reduce", data, { attempts: 2, backoff: 60_000 });
+    await stage.reach("hosta", jobId, "delayed");
+    const { page } = await open(`jobs/${jobId}`);
+    await page.getByRole("button", { name: "Cancel", exact: true }).click();
+    const dialog = page.getByRole("dialog", { name: `Cancel ${jobId}?` });
+    await dialog.getByText("It is taken from its queue. What it moved stays moved.").waitFor();
+    await dialog.getByRole("button", { name: "Cancel the job" }).click();
+    await page.getByText("It was taken from its queue. What it moved stays moved.").waitFor();
+    await fact(page, "state").getByText("cancelled").waitFor();
+  });
+
   it("retries a failed job, and runs a job again as a dry run, and shows the new job each time", async () => {
     const { stage } = served;
     const area = stage.area("retried", "hosta");
