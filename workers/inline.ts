@@ -48,7 +48,7 @@ async function runAlone<Name extends ThreadJobName>(
 ): Promise<ThreadJobs[Name]["result"]> {
   const threads = new JobThreads();
   try {
-    return await threads.run(data, options);
+    return await threads.run({ ...data, inline: true }, options);
   } finally {
     threads.close();
   }

@@ -8,7 +8,7 @@ import { paused } from "../../shared/area/pause.ts";
 import { readDeferral } from "../../shared/queue/deferrals.ts";
 import type { JobContext } from "../../workers/area-db/job-context.ts";
 import { abortOnPause } from "../../workers/job-thread/abort-on-pause.ts";
-import { newArea, settingsFor, waitFor, writeFile } from "../support/area.ts";
+import { newArea, rejectionOf, settingsFor, waitFor, writeFile } from "../support/area.ts";
 import { onQueue, runReduce } from "../support/queue.ts";
 
 const small = { runs: 2, testsPerRun: 2, inFlight: 0, unsynced: false };
@@ -49,6 +49,49 @@ test("a job that is held between two batches leaves no line in the history, and 
   expect(readHistory(openArea(area.directory), { limit: 5 })).toEqual([]);
   const { result } = await runReduce(area, {}, { jobId: "held" });
   expect(result.moved.runs).toBe(2);
+});
+
+test("a job that no queue has ends where it is held, with a line, says what stays moved, and the next counts the rest", async () => {
+  const area = newArea({ ...small, runs: 4, testsPerRun: 900, stepsPerTest: 0, dataPerTest: 0 });
+  const stop = new AbortController();
+  const failpoint = (name: string) => {
+    if (name === "removed-from-area") stop.abort(paused("/x"));
+  };
+  const held = runReduce(area, {}, { failpoint, signal: stop.signal, jobId: "held", inline: true });
+  const error = await rejectionOf(held);
+  const { runs } = error.details as { runs: number };
+  expect(runs).toBeGreaterThan(0);
+  expect(error).toMatchObject({
+    code: "paused",
+    message: expect.stringMatching(
+      /^jobs are paused by \/x, and the job ended: \d runs? that it moved stays? moved(; \d runs? (is|are) half moved, .*)?$/,
+    ),
+    hint: "delete that file, then run the same command again to continue",
+    details: { file: "/x" },
+  });
+  const lines = () => readHistory(openArea(area.directory), { limit: 5 });
+  expect(lines()).toMatchObject([
+    { jobId: "held", state: "cancelled", moved: { runs }, error: { code: "paused" } },
+  ]);
+  const { result, story } = await runReduce(area, {}, { jobId: "next" });
+  expect([result.moved.runs, story.join()]).toEqual([4 - runs, expect.not.stringContaining("also counts")]);
+});
+
+test("a job that no queue has says how many runs it leaves half moved", async () => {
+  const area = newArea(small);
+  const stop = new AbortController();
+  const failpoint = (name: string) => {
+    if (name !== "removed-from-cache") return;
+    stop.abort(paused("/x"));
+    throw stop.signal.reason;
+  };
+  const held = runReduce(area, {}, { failpoint, signal: stop.signal, jobId: "held", inline: true });
+  expect(await rejectionOf(held)).toMatchObject({
+    message:
+      "jobs are paused by /x, and the job ended: it had moved no run; 2 runs are half moved, which any next job on the area finishes or undoes",
+    details: { file: "/x", runs: 0, half: 2 },
+  });
+  expect((await runReduce(area, {}, { jobId: "next" })).result.moved.runs).toBe(2);
 });
 
 test("a job of a held area waits unspent, says why, lets others pass, and goes on when the file is gone", () =>

@@ -12,6 +12,8 @@ export interface JobContext {
   env: NodeJS.ProcessEnv;
   /** True if a `retriable` failure is retried under the same id, so the job is not finished yet. */
   triedAgain?: boolean;
+  /** True if no queue has the job: one that a stop file ends does not go on later under its id. */
+  inline?: boolean;
   /** How long an old home watches after a migration, ms; default 75 s. */
   settleMs?: number;
   /** Aborted with a JobsError: `cancelled`, `stopped` or `lost-lease`. Checked between batches. */

@@ -36,6 +36,8 @@ export interface ThreadData<Name extends ThreadJobName = ThreadJobName> {
   settings: Settings;
   /** See JobContext; default false. */
   triedAgain?: boolean;
+  /** See JobContext; default false. */
+  inline?: boolean;
   /** See JobContext. */
   settleMs?: number;
 }

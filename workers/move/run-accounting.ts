@@ -49,7 +49,8 @@ export async function adoptCounts(session: JobSession): Promise<void> {
       );
     });
   }
-  if (dead.length > 0) context.log(`This job also counts what ${dead.join(", ")} moved before dying.`);
+  if (dead.length > 0)
+    context.log(`This job also counts what ${dead.join(", ")} moved without a line in the history.`);
   await countMoved(session);
   await countNoted(session, "restore");
   await countNoted(session, "import");

@@ -73,8 +73,7 @@ export async function runOnArea(
         context.failpoint("history-written");
         return result;
       } catch (error) {
-        await recordFailure(session, payload, report, error);
-        throw error;
+        throw await recordFailure(session, payload, report, error);
       }
     } finally {
       context.failpoint("releasing");

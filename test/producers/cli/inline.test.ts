@@ -4,7 +4,7 @@ import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { assertNothingLost, filesOf, newArea, unionOfRuns, waitFor } from "../../support/area.ts";
+import { assertNothingLost, filesOf, newArea, unionOfRuns, waitFor, writeFile } from "../../support/area.ts";
 import {
   documentOf,
   errorCodeOf,
@@ -150,6 +150,21 @@ describe("reduce --inline", () => {
     const lines = historyOf(area) as unknown as { state: string; moved: { runs: number } }[];
     expect(lines.map(({ state }) => state)).toEqual(["cancelled", "completed"]);
     expect((lines[0]?.moved.runs ?? 0) + rest.moved.runs).toBe(28);
+  });
+
+  it("ends where a stop file appears, with a line in the history, as cancelled", async () => {
+    const area = newArea({ runs: 30 });
+    const held = await startHeldReduce(area);
+    writeFile(join(area.directory, ".mtjobs/pause"), "");
+    const since = performance.now();
+    await waitFor("the next look for a stop file to be due", () => performance.now() - since > 1100);
+    held.child.kill("SIGCONT");
+    const finished = await held.finished;
+    expect([finished.code, errorCodeOf(finished)]).toEqual([3, "paused"]);
+    const { error } = documentOf(finished) as { error: { details: { runs: number } } };
+    expect(historyOf(area)).toMatchObject([
+      { state: "cancelled", moved: { runs: error.details.runs }, error: { code: "paused" } },
+    ]);
   });
 
   it("stops at Ctrl-C with 130, also while it waits for a busy cache, and the same command goes on", async () => {

@@ -34,6 +34,8 @@ export interface RunOptions {
   signal?: AbortSignal;
   /** As for a worker's job that has attempts left. */
   triedAgain?: boolean;
+  /** As for a job that no queue has. */
+  inline?: boolean;
 }
 
 export interface Reduced {
@@ -93,6 +95,7 @@ async function runMove(
     onLog,
     signal = new AbortController().signal,
     triedAgain = false,
+    inline = false,
   }: RunOptions,
 ): Promise<Reduced> {
   // Loaded when it is called: it is half of the worker, and many tests run no job in their own process.
@@ -104,6 +107,7 @@ async function runMove(
     env: {},
     signal,
     triedAgain,
+    inline,
     log: (sentence) => {
       story.push(sentence);
       onLog?.(sentence);

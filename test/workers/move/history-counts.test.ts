@@ -98,7 +98,7 @@ describe("the history counts each moved run once", () => {
     expect(await reduceAndKill(area, "moved", 1)).toBe("SIGKILL");
     const { result, story } = await reduceSafely(area, {}, { jobId: "next" });
     expect(result.moved.runs).toBe(4);
-    expect(story.join()).toMatch(/This job also counts what reduce-\w+ moved before dying/);
+    expect(story.join()).toMatch(/This job also counts what reduce-\w+ moved without a line in the history/);
     expect(countedBy(area)).toEqual([["next", 4]]);
     expect((await reduceSafely(area, {}, { jobId: "last" })).result.moved.runs).toBe(0);
   });
