@@ -1,4 +1,14 @@
-import { closeSync, constants, fstatSync, fsyncSync, lstatSync, openSync, writeSync } from "node:fs";
+import {
+  accessSync,
+  closeSync,
+  constants,
+  existsSync,
+  fstatSync,
+  fsyncSync,
+  lstatSync,
+  openSync,
+  writeSync,
+} from "node:fs";
 import { join } from "node:path";
 import type { HistoryLine } from "../contract/area-facts.ts";
 import { JobsError, systemCode } from "../errors.ts";
@@ -99,7 +109,29 @@ function withHistory<T>(area: Area, none: T, read: (fd: number) => T): T {
   }
 }
 
-/** Checks before a job begins that it can append its line at its end. @throws JobsError `not-an-area` */
+/**
+ * Checks before a job begins that it can append its line at its end. Changes nothing.
+ *
+ * @throws JobsError `not-an-area`, `not-owner`
+ */
+export function assertWritableHistory(area: Area): void {
+  assertPlainHistory(area);
+  const path = historyFile(area);
+  try {
+    if (existsSync(path)) closeSync(openHistory(path, constants.O_RDWR | constants.O_APPEND));
+    else if (existsSync(area.privateDir)) accessSync(area.privateDir, constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const code = systemCode(error);
+    if (!["EACCES", "EPERM", "EROFS"].includes(code)) throw error;
+    throw new JobsError("not-owner", `${path} cannot be written (${code}), and each job adds a line to it`, {
+      hint: "make the file and its directory writable for the user of the jobs; look at their owner and mode, at lsattr, and whether the file system is mounted read-only",
+      details: { path },
+      cause: error,
+    });
+  }
+}
+
+/** @throws JobsError `not-an-area` if the history is something other than a file */
 export function assertPlainHistory(area: Area): void {
   const path = historyFile(area);
   const stat = lstatSync(path, { throwIfNoEntry: false });

@@ -32,6 +32,7 @@ export { edit, everywhere, fileOf, makeRefillDue, type Place, settleTimes } from
 export { farIds, giveId, recordTables } from "./area/far-ids.ts";
 export { fingerprint } from "./area/fingerprint.ts";
 export { plantJournal } from "./area/hot-journal.ts";
+export { canMakeImmutable, makeImmutable } from "./area/immutable.ts";
 export { giveTestsTo } from "./area/large-run.ts";
 export { makeFifo } from "./area/make-fifo.ts";
 export { exportsIn, movedRows, noRows } from "./area/moved-rows.ts";

@@ -5,7 +5,7 @@ import { assertReadWrite } from "../../shared/area/cache/assert-read-write.ts";
 import { type CachePair, findCache } from "../../shared/area/cache/cache.ts";
 import { refillDue } from "../../shared/area/cache/mtime.ts";
 import { assertSingleCache } from "../../shared/area/cache/single-cache.ts";
-import { assertPlainHistory } from "../../shared/area/history.ts";
+import { assertWritableHistory } from "../../shared/area/history.ts";
 import { decideHome, homeText, hostAddress, isLoopback, readHomehost } from "../../shared/area/homehost.ts";
 import { createLike, ensurePrivateDir } from "../../shared/area/ownership.ts";
 import { cacheReader } from "../../shared/area-db/read-cache.ts";
@@ -60,7 +60,7 @@ export async function openAreaForJob(
   const cache = findCache(area, settings);
   const due = refillDue(area, cache);
   assertReadWrite(area, cache, settings);
-  assertPlainHistory(area);
+  assertWritableHistory(area);
   const completed = existsSync(area.completedDb) ? area.completedDb : undefined;
   const files = filesOf(area, cache);
   // These checks read without rolling back what a dead writer left.

@@ -47,32 +47,42 @@ export async function compact(
       if (free.bytes > 0) small.push(name);
       continue;
     }
-    // `always` skips this check; a held lock still postpones it.
-    const busy = mode === "auto" ? await quietReason(session) : undefined;
-    const obstacle =
-      busy === undefined
-        ? lackOfSpace(session, part)
-        : `${busy}; the next job on a quiet area will do it, or use --compact always`;
-    if (obstacle !== undefined) {
+    const obstacle = await vacuumUnlessHindered(session, mode, part);
+    if (obstacle !== undefined)
       session.tally.warn(`${name} was not vacuumed and keeps its free space: ${obstacle}`);
-      continue;
-    }
-    try {
-      await vacuum(session, part);
-      session.context.failpoint("compacted");
-      session.context.log(`Compacted ${name}.`);
-    } catch (error) {
-      const { code, message } = toJobsError(error);
-      if (code !== "busy" && code !== "unknown-schema") throw error;
-      const why = code === "busy" ? "another program is using it; the next job will try again" : message;
-      session.tally.warn(`${name} was not vacuumed and keeps its free space: ${why}`);
-    }
   }
   // Without a moved run a file is expected to keep its size.
   if (small.length > 0 && session.tally.moved.runs > 0) {
     session.tally.warn(
       `free space stays in ${new Intl.ListFormat("en").format(small)}: at most 8 MiB, or less than a quarter of the file; new records use it, and "--compact always" returns it to the file system`,
     );
+  }
+}
+
+/** Vacuums a database. Returns why not, if it could not: its runs have moved by now, so this must not fail the job. */
+async function vacuumUnlessHindered(
+  session: LeasedSession,
+  mode: ReducePayload["compact"],
+  part: Source | "completed",
+): Promise<string | undefined> {
+  // `always` skips this check; a held lock still postpones it.
+  const busy = mode === "auto" ? await quietReason(session) : undefined;
+  if (busy !== undefined) return `${busy}; the next job on a quiet area will do it, or use --compact always`;
+  try {
+    const lack = lackOfSpace(session, part);
+    if (lack !== undefined) return lack;
+    await vacuum(session, part);
+    session.context.failpoint("compacted");
+    session.context.log(`Compacted ${names[part]}.`);
+    return undefined;
+  } catch (error) {
+    const { code, message } = toJobsError(error);
+    if (code === "busy") return "another program is using it; the next job will try again";
+    if (code === "unknown-schema") return message;
+    if (code === "disk-full") return `${message}; free some space, and the next job will do it`;
+    if (code === "io")
+      return `${message}; check the file system and its permissions; the next job will try again`;
+    throw error;
   }
 }
 

@@ -79,6 +79,18 @@ export function historyLine(result: MoveResult, payload: MovePayload, sides: Run
   };
 }
 
+/** Writes the line of a job that has done its work. The result stands without one, and says so in a warning. */
+export function recordResult({ area, tally }: JobSession, line: ReturnType<typeof historyLine>): void {
+  try {
+    appendHistory(area, line);
+  } catch (error) {
+    const { did } = verbOf(line.job);
+    tally.warn(
+      `the history could not be written (${toJobsError(error).message}): the next job on the area also counts what this one ${did}`,
+    );
+  }
+}
+
 /** How long a failed job waits for a busy database to report what it did, ms; within its lease. */
 const finalReadMs = 10_000;
 

@@ -1,4 +1,3 @@
-import { appendHistory } from "../../shared/area/history.ts";
 import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { MovePayload } from "../../shared/contract/payload.ts";
 import { toJobsError } from "../../shared/errors.ts";
@@ -15,7 +14,7 @@ import { collectLateRows } from "./collect-late-rows.ts";
 import { copyAreaRows } from "./copy-area-rows.ts";
 import { repairIdClashes } from "./ids/id-clashes.ts";
 import { LeasedSession } from "./leased-session.ts";
-import { historyLine, recordFailure, sidesAfter } from "./record-outcome.ts";
+import { historyLine, recordFailure, recordResult, sidesAfter } from "./record-outcome.ts";
 import { finishInterrupted } from "./recover.ts";
 import { describeResult, fileSizes } from "./report.ts";
 import { adoptCounts, recount } from "./run-accounting.ts";
@@ -69,7 +68,7 @@ export async function runOnArea(
         const sides = await sidesAfter(session);
         // Only the holder writes history: one that was overtaken at its last step ends here.
         await session.read(() => renewLease(db, times, session.token));
-        appendHistory(area, historyLine(result, payload, sides));
+        recordResult(session, historyLine(result, payload, sides));
         context.failpoint("history-written");
         return result;
       } catch (error) {

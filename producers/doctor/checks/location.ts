@@ -4,7 +4,7 @@ import { readAreaId } from "../../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { readPolicies } from "../../../shared/area/config/policies.ts";
 import { type PolicyJob, policySections } from "../../../shared/area/config/policy-name.ts";
-import { assertPlainHistory } from "../../../shared/area/history.ts";
+import { assertPlainHistory, assertWritableHistory } from "../../../shared/area/history.ts";
 import { homeText, isLoopback } from "../../../shared/area/homehost.ts";
 import { findPause } from "../../../shared/area/pause.ts";
 import { spanText } from "../../../shared/area/servers.ts";
@@ -24,10 +24,7 @@ export async function checkLocation(context: DoctorContext): Promise<Check[]> {
     ...checkPinned(context),
     checkServers(context),
     ...(await examine("owners", () => [checkOwners(context)])),
-    ...(await examine("history", () => {
-      assertPlainHistory(context.area);
-      return [good("history", "a job can append to .mtjobs/history.jsonl")];
-    })),
+    ...(await examine("history", () => [checkHistory(context)])),
     ...(await examine("area-id", () => [checkAreaId(context)])),
     ...(await examine("free-space", () => checkSpace(context))),
   ];
@@ -159,6 +156,22 @@ function checkOwners({ area, cache, settings, worksHere }: DoctorContext): Check
         details: { ...details, code },
       },
     );
+  }
+}
+
+function checkHistory(context: DoctorContext): Check {
+  // That this user may not write here at all is said by `owners`, once.
+  if (mayWrite(context)) assertWritableHistory(context.area);
+  else assertPlainHistory(context.area);
+  return good("history", "a job can append to .mtjobs/history.jsonl");
+}
+
+function mayWrite({ area, cache, settings }: DoctorContext): boolean {
+  try {
+    assertReadWrite(area, cache instanceof JobsError ? undefined : cache, settings);
+    return true;
+  } catch {
+    return false;
   }
 }
 

@@ -14,11 +14,13 @@ import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import {
   addSecondCache,
+  canMakeImmutable,
   edit,
   everywhere,
   filesOf,
   healthyArea,
   isRoot,
+  makeImmutable,
   nobody,
   plantJournal,
 } from "../../support/area.ts";
@@ -204,8 +206,27 @@ const refusals: Record<string, readonly [code: string, check: string, spoil: Spo
   ],
 };
 
+/** What not even root can write. */
+const unwritable: typeof refusals = {
+  "a history that cannot be written": [
+    "not-owner",
+    "history",
+    afterReduce((area) => makeImmutable(join(area.directory, ".mtjobs/history.jsonl"))),
+  ],
+  "a .mtjobs in which no history can be made": [
+    "not-owner",
+    "history",
+    afterReduce((area) => {
+      rmSync(join(area.directory, ".mtjobs/history.jsonl"));
+      makeImmutable(join(area.directory, ".mtjobs"));
+    }),
+  ],
+};
+
 describe.runIf(isRoot)("the doctor and a job", () => {
-  it.each(Object.entries(refusals))("agree on the refusal of %s", async (_, [code, check, spoil]) => {
+  const rows = { ...refusals, ...(canMakeImmutable() ? unwritable : {}) };
+
+  it.each(Object.entries(rows))("agree on the refusal of %s", async (_, [code, check, spoil]) => {
     const area = healthyArea();
     await spoil(area);
     const { job, faults } = await doctorAndJob(area);

@@ -107,6 +107,21 @@ describe("compaction", () => {
     expect(freePages(area.cacheDb)).toBeGreaterThan(2000);
   }, 90_000);
 
+  it.each([
+    ["EIO", "the disk is gone; check the file system and its permissions; the next job will try again"],
+    ["ENOSPC", "no space left: the disk is gone; free some space, and the next job will do it"],
+  ])("fails no job that has moved its runs: %s is a warning", async (code, why) => {
+    const area = fatArea();
+    let left = 1;
+    const failpoint = (name: string) => {
+      if (name === "compacted" && left-- > 0) throw Object.assign(new Error("the disk is gone"), { code });
+    };
+    const { result } = await reduceSafely(area, { ...onlyOld, compact: "auto" }, { failpoint });
+    expect(result).toMatchObject({ state: "completed", moved: { runs: 3 } });
+    expect(result.warnings).toEqual([`the cache was not vacuumed and keeps its free space: ${why}`]);
+    expect(freePages(area.megatestDb)).toBe(0);
+  });
+
   it("is left for the next job, and said, where somebody is using the database", async () => {
     const area = fatArea();
     await reduceSafely(area, { ...onlyOld, compact: "never" });

@@ -1,4 +1,4 @@
-import { appendFileSync } from "node:fs";
+import { appendFileSync, mkdirSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -101,6 +101,23 @@ describe("the history counts each moved run once", () => {
     expect(story.join()).toMatch(/This job also counts what reduce-\w+ moved without a line in the history/);
     expect(countedBy(area)).toEqual([["next", 4]]);
     expect((await reduceSafely(area, {}, { jobId: "last" })).result.moved.runs).toBe(0);
+  });
+
+  it("where a job could not write its line at its end: it says so, has its result, and the next one counts too", async () => {
+    const area = build();
+    const history = join(area.directory, ".mtjobs", "history.jsonl");
+    const failpoint = (step: string) => {
+      if (step === "looked-again") mkdirSync(history);
+    };
+    const { result } = await reduceSafely(area, {}, { jobId: "first", failpoint });
+    expect(result).toMatchObject({ state: "completed", moved: { runs: 4, tests: 3600 } });
+    expect(result.warnings).toEqual([
+      `the history could not be written (${history} is not a regular file): the next job on the area also counts what this one moved`,
+    ]);
+    rmdirSync(history);
+    const { story } = await reduceSafely(area, {}, { jobId: "next" });
+    expect(story.join()).toContain("This job also counts what first moved without a line");
+    expect(countedBy(area)).toEqual([["next", 4]]);
   });
 
   it("where a job failed in a way that is tried again: its line waits for the last try", async () => {
