@@ -19,7 +19,8 @@ const ofReduce: Record<SkipReason, string> = {
   recent: "younger than --age",
   kept: "among the newest that --keep keeps in place",
   locked: "in state locked; --include-locked moves them",
-  conflict: "a run with the same target and name is already in completed-runs.db",
+  conflict:
+    "a run with the same target and name is already in completed-runs.db, or it does not take their rows, as a warning says",
   changed: "changed while being moved; the next job moves them",
 };
 
@@ -32,7 +33,8 @@ const meanings: Record<MoveResult["job"], Record<SkipReason, string>> = {
     locked: "in state locked; --include-locked restores them",
     conflict:
       "a run with the same target and name has been registered since; --on-conflict rename restores them under another name",
-    changed: "changed while being restored; the next job restores them",
+    changed:
+      "changed while being restored, or the area does not take their rows, as a warning says; the next job tries again",
   },
   purge: {
     ...ofReduce,

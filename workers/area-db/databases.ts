@@ -48,6 +48,14 @@ export const removalOrder = ["cache", "ref", "area"] as const satisfies readonly
 
 export type Source = (typeof removalOrder)[number];
 
+/** Names of the databases in messages. */
+export const fileNames = {
+  area: "megatest.db",
+  cache: "the cache",
+  ref: "the cache's ref",
+  completed: "completed-runs.db",
+} as const;
+
 /** Paths of the databases at hand; without the cache's if `/tmp` was cleaned or never filled. */
 export interface Files {
   area: string;

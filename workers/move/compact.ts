@@ -7,7 +7,7 @@ import { toJobsError } from "../../shared/errors.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
 import { aliveServers } from "../area-db/alive-servers.ts";
-import type { Source } from "../area-db/databases.ts";
+import { fileNames, type Source } from "../area-db/databases.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { vacuumInThread } from "./writers/source-client.ts";
@@ -16,13 +16,6 @@ import { vacuumInThread } from "./writers/source-client.ts";
 const freeShare = 0.25;
 /** …and more than this many bytes. */
 const freeBytes = 8 * 1024 * 1024;
-
-const names = {
-  area: "megatest.db",
-  cache: "the cache",
-  ref: "the cache's ref",
-  completed: "completed-runs.db",
-};
 
 /**
  * Releases free pages to the file system by `VACUUM`. It is the only step that holds a write lock for long, so `auto`
@@ -41,7 +34,7 @@ export async function compact(
   const small: string[] = [];
   for (const part of parts) {
     session.context.signal.throwIfAborted();
-    const name = names[part];
+    const name = fileNames[part];
     const free = await session.read(() => freeIn(session, part));
     if (mode === "auto" && !isWorthwhile(free)) {
       if (free.bytes > 0) small.push(name);
@@ -73,7 +66,7 @@ async function vacuumUnlessHindered(
     if (lack !== undefined) return lack;
     await vacuum(session, part);
     session.context.failpoint("compacted");
-    session.context.log(`Compacted ${names[part]}.`);
+    session.context.log(`Compacted ${fileNames[part]}.`);
     return undefined;
   } catch (error) {
     const { code, message } = toJobsError(error);

@@ -2,6 +2,7 @@ import { defaultDeadAfterMs } from "../../shared/contract/defaults.ts";
 import type { RestorePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
+import { fileNames } from "../area-db/databases.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
 import type { RunState } from "./copy/commit-copy.ts";
 import { stageSize } from "./copy/copy-batch.ts";
@@ -11,6 +12,7 @@ import { recordRuns, runRows, tallyRuns } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
+import type { RejectedRun } from "./sources/insert-runs.ts";
 
 /** Runs that are complete in every source, and since when. */
 interface Whole {
@@ -50,14 +52,15 @@ export async function restoreRuns(
     await setRestoreState(session, batch, "restoring");
     context.failpoint("restoring");
     const ids = batch.map(({ id }) => id);
-    const { conflicting, incomplete } = await session.pipeline.insert({ runs: ids, touchedAt });
+    const { conflicting, incomplete, rejected } = await session.pipeline.insert({ runs: ids, touchedAt });
     const without = (some: readonly bigint[]) => batch.filter(({ id }) => !some.includes(id));
-    const bad = [...conflicting, ...incomplete];
+    const bad = [...conflicting, ...incomplete, ...rejected.map(({ run }) => run)];
     if (bad.length > 0) {
       const failed = batch.filter(({ id }) => bad.includes(id));
       const undone = await undoRestore(session, failed, deadAfter);
       for (const run of undone)
         tally.skip(labelOf(run), conflicting.includes(run.id) ? "conflict" : "changed");
+      for (const one of rejected) warnOfRejected(session, batch, one);
     }
     waiting.push({ runs: without(bad), since: performance.now() });
     context.failpoint("whole");
@@ -69,6 +72,13 @@ export async function restoreRuns(
     await session.rest(Math.max(0, since + grace - performance.now()));
     await commitRestored(session, whole);
   }
+}
+
+function warnOfRejected({ tally }: JobSession, batch: readonly Run[], { run, part, why }: RejectedRun): void {
+  const { target, runname } = batch.find(({ id }) => id === run) ?? {};
+  tally.warn(
+    `run ${run} (${target}/${runname}) was not restored: ${fileNames[part]} rejects its rows (${why})`,
+  );
 }
 
 /** Groups runs into batches of about as many tests as are staged together. */

@@ -17,7 +17,7 @@ import {
   temporaryDirectory,
 } from "../../support/area.ts";
 import { buildForTwo, closeByHand, contextOn, migrateByHand, seenFromSide } from "../../support/hosts.ts";
-import { reduceSafely, runReduce, runRestore, unionOf } from "../../support/queue.ts";
+import { movedIds, reduceSafely, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue.ts";
 
 const tables = ["runs", "tests", "test_steps", "test_data"] as const;
 const nameColumns = { runs: "runname", tests: "testname", test_steps: "stepname", test_data: "variable" };
@@ -158,6 +158,40 @@ describe("a site's constraints on each row of a table", () => {
     edit(area, everywhere, (db) => db.exec("DROP INDEX site_state"));
     expect((await runReduce(area)).result.moved.runs).toBe(4);
   });
+
+  it.each([
+    ["CHECK", /comment TEXT DEFAULT ''/, "comment TEXT DEFAULT '' CHECK (length(comment) < 60)"],
+    ["NOT NULL", /host TEXT DEFAULT 'n\/a'/, "host TEXT DEFAULT 'n/a' NOT NULL"],
+    ["UNIQUE", undefined, "CREATE UNIQUE INDEX site_uname ON tests (uname) WHERE uname = 'taken'"],
+  ] as const)(
+    "that came since a run moved keep it in completed-runs.db, and a warning has SQLite's words: %s",
+    async (kind, from, to) => {
+      const area = small();
+      edit(area, everywhere, (db) => {
+        db.exec(
+          "UPDATE tests SET comment = hex(zeroblob(40)), host = NULL, uname = 'taken' WHERE id IN (SELECT min(id) FROM tests WHERE run_id IN (2, 4) GROUP BY run_id)",
+        );
+      });
+      await runReduce(area, { runname: undefined, runId: [1, 2, 3] });
+      if (from === undefined) edit(area, ["cache"], (db) => db.exec(to));
+      else {
+        edit(area, ["cache"], (db) => db.exec("UPDATE tests SET comment = '', host = 'h'"));
+        constrain(area, ["cache"], "tests", from, to);
+      }
+      const before = unionOf(area);
+      const { result } = await runRestore(area);
+      expect(skippedBy(result)).toEqual({ 2: "changed" });
+      expect(movedIds(result)).toEqual([1, 3]);
+      expect(result.warnings).toEqual([
+        expect.stringMatching(
+          new RegExp(
+            `^run 2 \\(.*\\) was not restored: the cache rejects its rows \\(${kind} constraint failed: `,
+          ),
+        ),
+      ]);
+      assertNothingLost(before, unionOf(area));
+    },
+  );
 
   it("that allow a guard and no gap refuse the migration alone, in its check and as it closes", async () => {
     const root = temporaryDirectory();

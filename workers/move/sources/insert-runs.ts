@@ -33,8 +33,17 @@ export interface Insertion {
 export interface InsertionReport {
   /** Runs that met a row of the same name or id; a part of them may be inserted. */
   conflicting: bigint[];
-  /** Runs that are not complete: a client wrote to them, or the database changed a value. */
+  /** Runs that are not complete: a client wrote to them. */
   incomplete: bigint[];
+  /** Runs with a row that the database does not take as it is. */
+  rejected: RejectedRun[];
+}
+
+export interface RejectedRun {
+  run: bigint;
+  part: Source;
+  /** What SQLite says, for people. */
+  why: string;
 }
 
 /** Aborts the transaction: the run's name exists under another id, or its id is taken. */
@@ -43,8 +52,11 @@ class NameTaken extends Error {}
 /** Aborts the transaction: a column's declared type would change a value. */
 class ValueChanged extends Error {}
 
-/** Why a slice cannot be inserted. */
-type Obstacle = "conflicting" | "incomplete";
+/** Why a slice cannot be inserted: a run's name or id is taken, or what SQLite says of a row. */
+type Obstacle = "conflicting" | { why: string };
+
+/** A row that came since the ids were read, of the run itself or of another. */
+const inTheWay = ({ message }: Error) => `${message}: another row is in the way`;
 
 /** Inserts runs of completed-runs.db into one database, slice by slice, and checks that they are complete there. */
 export class Inserter {
@@ -58,23 +70,29 @@ export class Inserter {
     const { db } = this.#session;
     await this.#session.read(() => assertCopied(db, runs));
     const cutter = await this.#cutterOf(runs);
-    const report: InsertionReport = { conflicting: [], incomplete: [] };
+    const report: InsertionReport = { conflicting: [], incomplete: [], rejected: [] };
+    const note = (run: bigint, obstacle: Obstacle) => {
+      if (obstacle === "conflicting") report.conflicting.push(run);
+      else report.rejected.push({ run, part: this.#session.part, why: obstacle.why });
+    };
     for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
       await this.#session.prepareSlice();
       const obstacle = await this.#insertSlice(slice, touchedAt);
       if (obstacle === undefined) continue;
-      if (slice.runs.length === 1) {
-        report[obstacle].push(...slice.runs);
+      const [only, ...others] = slice.runs;
+      if (only !== undefined && others.length === 0) {
+        note(only, obstacle);
         cutter.skipRest();
         continue;
       }
       // Retry each run alone to find the one at fault.
       for (const run of slice.runs) {
         const own = await this.#insertSlice({ runs: [run] }, touchedAt);
-        if (own !== undefined) report[own].push(run);
+        if (own !== undefined) note(run, own);
       }
     }
-    const inserted = difference(runs, [...report.conflicting, ...report.incomplete]);
+    const stopped = [...report.conflicting, ...report.rejected.map(({ run }) => run)];
+    const inserted = difference(runs, stopped);
     report.incomplete.push(...(await this.findIncomplete({ runs: inserted, touchedAt })));
     return report;
   }
@@ -122,10 +140,9 @@ export class Inserter {
     try {
       await this.#session.read(() => this.#commitStage(tests, ends, touchedAt));
     } catch (error) {
-      if (error instanceof ValueChanged) return "incomplete";
       if (error instanceof NameTaken) return "conflicting";
-      // A row that came since the ids were read is in the way, of the run itself or of another.
-      if (isConstraintError(error)) return isTaken(error) ? "incomplete" : "conflicting";
+      if (error instanceof ValueChanged) return { why: error.message };
+      if (isConstraintError(error)) return { why: isTaken(error) ? inTheWay(error) : error.message };
       if (!(await plans.renew(this.#session))) throw error;
       await indexChildren(this.#session, part);
       return this.#insertSlice(slice, touchedAt);
@@ -153,7 +170,7 @@ export class Inserter {
         // A changed value, once committed, would pass for a client's and be merged when the run moves again.
         const mixed = records.filter((record) => record.mixed.length > 0);
         if (findIncomplete(db, part, mixed, { touched: touchedAt !== undefined })?.length !== 0)
-          throw new ValueChanged("a value would change");
+          throw new ValueChanged("the declared type of a column would change a value");
       });
     } finally {
       if (lockedAt > 0) {

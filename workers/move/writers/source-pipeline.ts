@@ -87,16 +87,17 @@ export class SourcePipeline {
    * a sync, which starts from the cache, finds nothing to carry, and clients write only to a complete run.
    */
   async insert(insertion: Insertion): Promise<InsertionReport> {
-    const total: InsertionReport = { conflicting: [], incomplete: [] };
+    const total: InsertionReport = { conflicting: [], incomplete: [], rejected: [] };
     let left = insertion.runs;
     for (const writer of (await this.#writers()).toReversed()) {
       if (left.length === 0) break;
       if (writer.part === "area") await this.#beforeArea();
-      const { conflicting, incomplete } = await writer.insert({ ...insertion, runs: left });
+      const { conflicting, incomplete, rejected } = await writer.insert({ ...insertion, runs: left });
       this.#failpoint(`brought-to-${writer.part}`);
       total.conflicting.push(...conflicting);
       total.incomplete.push(...incomplete);
-      left = difference(left, [...conflicting, ...incomplete]);
+      total.rejected.push(...rejected);
+      left = difference(left, [...conflicting, ...incomplete, ...rejected.map(({ run }) => run)]);
     }
     return total;
   }
