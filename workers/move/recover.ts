@@ -14,6 +14,7 @@ import { guardAgain } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import { commitRestored, deleteRestoredCopies, undoRestore } from "./restore-runs.ts";
 import { runRows } from "./run-accounting.ts";
+import { homelessValues } from "./select/choose-moved-runs.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { LargeTests } from "./slices/large-tests.ts";
@@ -115,7 +116,14 @@ async function finishRestores(session: LeasedSession, payload: MovePayload): Pro
     runs: restoring.map(({ id }) => id),
     touchedAt: Math.floor(session.now / 1000),
   });
-  const isWhole = ({ id }: Run) => !incomplete.includes(id);
+  // A table may have been dropped meanwhile.
+  const homeless = await session.read(() =>
+    homelessIn(
+      session,
+      restoring.map(({ id }) => id),
+    ),
+  );
+  const isWhole = ({ id }: Run) => !incomplete.includes(id) && !homeless.includes(id);
   const undone = await undoRestore(
     session,
     restoring.filter((run) => !isWhole(run)),
@@ -131,6 +139,12 @@ async function finishRestores(session: LeasedSession, payload: MovePayload): Pro
   await session.rest("grace" in payload ? payload.grace : defaultGraceMs);
   await commitRestored(session, whole);
   context.log(`Finished restoring ${plural(whole.length, "run")} of an interrupted job.`);
+}
+
+/** Returns the runs with a row that only completed-runs.db can hold. */
+function homelessIn(session: JobSession, runs: readonly bigint[]): bigint[] {
+  const homeless = homelessValues(session);
+  return runs.filter((run) => homeless.some(({ has }) => has(run)));
 }
 
 async function runsIn(session: JobSession, state: RunState): Promise<Run[]> {
@@ -150,6 +164,7 @@ async function runsIn(session: JobSession, state: RunState): Promise<Run[]> {
 /** Returns true if every row of the copy is still unchanged in the freshest source. Reads slice by slice. */
 async function isUntouched(session: JobSession, run: bigint): Promise<boolean> {
   const { db, batchSize, records } = session;
+  if ((await session.read(() => homelessIn(session, [run]))).length > 0) return false;
   const cutter = await session.read(() => {
     const counts = gatherTests(db, [run], ["completed"]);
     const tests = new LargeTests(db, "completed", records);

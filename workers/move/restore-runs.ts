@@ -1,14 +1,16 @@
 import { defaultDeadAfterMs } from "../../shared/contract/defaults.ts";
 import type { RestorePayload } from "../../shared/contract/payload.ts";
+import { JobsError } from "../../shared/errors.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
+import { hasTable } from "../../shared/sqlite/table.ts";
 import { fileNames } from "../area-db/databases.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
 import type { RunState } from "./copy/commit-copy.ts";
 import { stageSize } from "./copy/copy-batch.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
 import type { LeasedSession } from "./leased-session.ts";
-import { recordRuns, runRows, tallyRuns } from "./run-accounting.ts";
+import { type RowCounts, recordRuns, runRows, tallyRuns } from "./run-accounting.ts";
 import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
@@ -106,10 +108,23 @@ export async function commitRestored(session: JobSession, runs: readonly Run[]):
   const { context } = session;
   const ids = runs.map(({ id }) => id);
   const rows = await session.read(() => runRows(session, ids));
+  await session.read(() => assertHomes(session, rows));
   await setRestoreState(session, runs, "restored", () => recordRuns(session, "restore", runs, rows));
   tallyRuns(session, "restore", runs, rows);
   context.failpoint("restored");
   await deleteRestoredCopies(session, runs);
+}
+
+/** The copies are deleted next: another program may have dropped a table of which they have rows. */
+function assertHomes({ db, sources }: JobSession, rows: RowCounts): void {
+  const homes = sources.filter((part) => part !== "ref");
+  const homeless = rows.find(
+    ([table, count]) => count > 0 && !homes.some((part) => hasTable(db, part, table)),
+  );
+  if (homeless === undefined) return;
+  throw new JobsError("unknown-schema", `the table ${homeless[0]} was dropped while its rows were restored`, {
+    hint: "create it again; the rows are still in completed-runs.db, where the next job leaves these runs",
+  });
 }
 
 /** Deletes the copies of restored runs. */

@@ -229,7 +229,7 @@ async function stageUnsynced(session: JobSession, record: RecordPlan): Promise<v
   const rows = (part: Source) =>
     `SELECT ${columnList(record.columnsIn(part), "x")} FROM ${rowsOfSlice(part, record, "x")}`;
   await addUnsynced(session, record, fresh, rows(fresh));
-  if (fresh === "area") return;
+  if (fresh === "area" || record.columnsIn("area").length === 0) return;
   const columns = record.columnsIn("area");
   const cached = record.columnsIn("cache");
   const compared = columns.filter((name) => cached.includes(name));
@@ -275,7 +275,7 @@ async function addUnsynced(
     `INSERT INTO temp.stage_${record.table} (${columnList(["mtjobs_row", "id", ...rest])})
      SELECT ${last} + row_number() OVER (), ${columnList(["id", ...rest], "n")} FROM (${select}) AS n`,
   );
-  if (isFresh || added === 0) return;
+  if (isFresh || added === 0 || record.columnsIn(session.fresh).length === 0) return;
   // An id of any cache row belongs to that row, even if it is staged later.
   await readSources(
     session,

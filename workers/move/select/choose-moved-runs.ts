@@ -59,9 +59,7 @@ export async function chooseMovedRuns(session: JobSession, payload: RestorePaylo
     const left = await session.read(() => homeless.find(({ has }) => has(run.id)));
     if (left !== undefined) {
       session.tally.skip(label, "changed");
-      session.tally.warn(
-        `runs with values in ${left.column} stay in completed-runs.db: no database of the area has that column`,
-      );
+      session.tally.warn(`runs with ${left.what}`);
     } else {
       const isAgain = await session.read(() => isRegisteredAgain(session, run.id));
       if (isAgain && payload.onConflict === "refuse") {
@@ -76,30 +74,43 @@ export async function chooseMovedRuns(session: JobSession, payload: RestorePaylo
 }
 
 interface Homeless {
-  column: string;
-  /** Returns true if a row of the run has a value there other than the column's default. */
+  /** For a warning, after "runs with". */
+  what: string;
+  /** Returns true if the run has such a row. */
   has(run: bigint): boolean;
 }
 
-/** Returns the columns that only completed-runs.db has, as after a downgrade of Megatest: nothing can restore them. */
-function homelessValues({ db, records, sources }: JobSession): Homeless[] {
-  return records.flatMap(({ table, parent, target, columnsIn }) =>
-    target
-      .filter(({ name }) => !sources.some((part) => columnsIn(part).includes(name)))
+/**
+ * Returns the tables and columns that only completed-runs.db has, as after a downgrade of Megatest: nothing can restore
+ * them. Rows of a table that never syncs would be lost in the ref, from which they are not read.
+ */
+export function homelessValues({ db, records, sources }: JobSession): Homeless[] {
+  return records.flatMap(({ table, parent, synced, target, columnsIn }) => {
+    const homes = sources.filter((part) => (synced || part !== "ref") && columnsIn(part).length > 0);
+    const rows =
+      parent === "test_id"
+        ? `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = ?`
+        : `completed.${table} AS d WHERE d.${parent ?? "id"} = ?`;
+    const homeless = (what: string, condition: string): Homeless => {
+      const found = db
+        .prepare<[bigint], number>(`SELECT EXISTS (SELECT 1 FROM ${rows} AND ${condition})`)
+        .pluck();
+      return { what, has: (run) => found.get(run) === 1 };
+    };
+    if (homes.length === 0)
+      return [
+        homeless(`rows in ${table} stay in completed-runs.db: no database of the area has that table`, "1"),
+      ];
+    return target
+      .filter(({ name }) => !homes.some((part) => columnsIn(part).includes(name)))
       .map(({ name, defaultSql }) => {
-        const rows =
-          parent === "test_id"
-            ? `completed.tests AS t CROSS JOIN completed.${table} AS d ON d.test_id = t.id WHERE t.run_id = ?`
-            : `completed.${table} AS d WHERE d.${parent ?? "id"} = ?`;
         const value = `d.${quoteName(name)}`;
-        const found = db
-          .prepare<[bigint], number>(
-            `SELECT EXISTS (SELECT 1 FROM ${rows} AND ${value} IS NOT NULL AND ${value} IS NOT (${defaultExpression({ defaultSql })}))`,
-          )
-          .pluck();
-        return { column: `${table}.${name}`, has: (run: bigint) => found.get(run) === 1 };
-      }),
-  );
+        return homeless(
+          `values in ${table}.${name} stay in completed-runs.db: no database of the area has that column`,
+          `${value} IS NOT NULL AND ${value} IS NOT (${defaultExpression({ defaultSql })})`,
+        );
+      });
+  });
 }
 
 function matchingRuns(session: JobSession, selection: Selection): Candidate[] {

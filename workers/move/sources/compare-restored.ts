@@ -21,6 +21,8 @@ export function findIncomplete(
 ): bigint[] | undefined {
   const found = new Set<bigint>();
   for (const record of records) {
+    // A table that never syncs may be missing here: its rows are in another source.
+    if (record.columnsIn(part).length === 0) continue;
     const missing = missingRows(part, record, touched);
     const owners = preparedIds<[], bigint | null>(
       db,
@@ -44,7 +46,6 @@ function missingRows(part: Source, record: RecordPlan, touched: boolean): string
   const columns = record.columnsIn(part);
   const names = record.parent === null ? ["id"] : ["id", record.parent];
   const copies = copiesOfSlice(record);
-  if (columns.length === 0) return `SELECT ${columnList(names, "d")} FROM ${copies}`;
   if (!record.synced) {
     // Their ids may differ: compare by parent and content.
     const copied = `SELECT ${columnList(columns, "d")} FROM ${copies}`;
