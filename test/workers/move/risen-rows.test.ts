@@ -7,6 +7,7 @@ import {
   filesOf,
   isCampaign,
   newArea,
+  type Place,
   readColumn,
   readRows,
 } from "../../support/area.ts";
@@ -30,21 +31,51 @@ function expectGone(area: SampleArea): void {
   }
 }
 
+/** Puts run 2 back as a sync would. */
+function putBack(area: SampleArea, places: readonly Place[]): void {
+  const rows = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = 2");
+  edit(area, places, (db) => {
+    for (const row of rows) {
+      const names = Object.keys(row).filter((name) => name !== "last_update");
+      db.prepare(`INSERT INTO runs (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`).run(
+        ...names.map((name) => row[name]),
+      );
+    }
+  });
+}
+
 describe("rows that a sync put back", () => {
   it("are removed again by the next job, if no job checked in time", async () => {
     const area = newArea(fourRuns);
     await reduceSafely(area, { runname: undefined, runId: [1, 2] });
-    const rows = readRows(filesOf(area).completedDb, "SELECT * FROM runs WHERE id = 2");
-    edit(area, ["ref", "area"], (db) => {
-      for (const row of rows) {
-        const names = Object.keys(row).filter((name) => name !== "last_update");
-        db.prepare(`INSERT INTO runs (${names.join(", ")}) VALUES (${names.map(() => "?").join(", ")})`).run(
-          ...names.map((name) => row[name]),
-        );
-      }
-    });
+    putBack(area, ["ref", "area"]);
     const { result } = await reduceSafely(area, { runname: "no such run" });
     expect(result).toMatchObject({ late: 0, superseded: 0 });
+    expectGone(area);
+  });
+
+  it("after each of three removals stay, as a warning says, and are removed by the next job", async () => {
+    const area = newArea(fourRuns);
+    const before = unionOf(area);
+    let returns = 0;
+    let isMoved = false;
+    const failpoint = (name: string) => {
+      isMoved ||= name === "moved";
+      if (!isMoved || (name !== "moved" && name !== "removed-from-area")) return;
+      putBack(area, ["area"]);
+      returns++;
+    };
+    const two = { runname: undefined, runId: [1, 2] };
+    const { result } = await runReduce(area, two, { failpoint });
+    expect(returns).toBe(4);
+    expect(result).toMatchObject({ state: "completed", moved: { runs: 2 }, late: 0, superseded: 0 });
+    expect(result.warnings).toEqual([
+      "a sync kept putting back rows of moved runs; the next job removes them",
+    ]);
+    expect(readColumn(area.megatestDb, "SELECT id FROM runs WHERE id = 2")).toEqual([2]);
+    const next = await runReduce(area, { runname: "no such run" });
+    expect(next.result.warnings).not.toContain(result.warnings[0]);
+    assertNothingLost(before, unionOf(area));
     expectGone(area);
   });
 
