@@ -18,7 +18,8 @@ import { namesAnotherFile } from "./journal.ts";
 import { openSqlite } from "./library.ts";
 
 export interface ExpectedFile {
-  uid: number;
+  /** Its owner, or one of these. */
+  uid: number | readonly number[];
   /** Of it and each file next to it. */
   maxBytes: number;
 }
@@ -32,7 +33,7 @@ export interface PrivateCopy {
 
 /**
  * Copies a database from a directory where another user may write. SQLite never opens the original: it would roll
- * back a planted journal, and remove the file named there as super-journal. Each file must be a regular file of its
+ * back a planted journal, and remove the file named there as super-journal. Each file must be a regular file of that
  * owner with one name and within the size limit; it is opened without following links or blocking. A dead writer's
  * journal is rolled back in the copy. Not for a database that this process may have open: closing a descriptor drops
  * SQLite's locks.
@@ -123,14 +124,15 @@ function open(path: string, suffix: string, expected: ExpectedFile): Source | un
 }
 
 function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: ExpectedFile): void {
-  const problem = problemOf(stat, uid, maxBytes);
+  const problem = problemOf(stat, [uid].flat(), maxBytes);
   if (problem === undefined) return;
   throw new JobsError("not-owner", `${name} ${problem}`, { hint: "check who created it; it was not read" });
 }
 
-function problemOf(stat: BigIntStats, uid: number, maxBytes: number): string | undefined {
+function problemOf(stat: BigIntStats, uids: readonly number[], maxBytes: number): string | undefined {
   if (!stat.isFile()) return "is not a regular file";
-  if (stat.uid !== BigInt(uid)) return `belongs to user ${stat.uid}, not to ${uid}`;
+  if (!uids.includes(Number(stat.uid)))
+    return `belongs to user ${stat.uid}, not to ${[...new Set(uids)].join(" or ")}`;
   if (stat.nlink !== 1n) return "has another hard link";
   if (stat.size > BigInt(maxBytes))
     return `is larger than ${maxBytes} bytes, the limit for a cache of the area`;

@@ -23,7 +23,7 @@ it("a migration whose home has no cache to merge divergent caches into reports i
   await watchOldHome(opened, row, contextOn("old", o));
   const report = await awaitWatch({ area: area.directory, migration: o.jobId }, contextOn("new", o));
   const directory = join(area.directory, ".mtjobs", "migration", String(row.token));
-  expect(divergentCacheNumbers(directory)).toEqual([1]);
+  expect(divergentCacheNumbers(opened, row.token)).toEqual([1]);
   const warnings = [
     `1 divergent cache in ${directory} could not be merged because the home lacks completed-runs.db; the copies are kept there.`,
   ];

@@ -1,7 +1,5 @@
-import { lstatSync } from "node:fs";
 import { gapName, guardName, notNamed } from "../../../shared/area-db/hidden-row-names.ts";
 import type { MovedTable } from "../../../shared/area-db/record-tables.ts";
-import { JobsError } from "../../../shared/errors.ts";
 import { type Connection, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
@@ -18,35 +16,17 @@ export interface DivergentFiles {
   own?: string | null | undefined;
 }
 
-/**
- * Attaches files under these names, with untrusted schemas. Returns a function that detaches them.
- *
- * @throws JobsError `conflict` if a journal lies next to one: copies have none
- */
+/** Attaches private copies under these names, with untrusted schemas. Returns a function that detaches them. */
 export function attachDivergent(db: Connection, { divergent, base, own }: DivergentFiles): () => void {
   const files = Object.entries({ stray: divergent, base, own }).flatMap(([name, file]) =>
     file == null ? [] : [{ name, file }],
   );
-  for (const { file } of files) assertAlone(file);
   db.pragma("trusted_schema = OFF");
   for (const { name, file } of files) db.prepare(`ATTACH ? AS ${name}`).run(file);
   return () => {
     for (const { name } of files) db.exec(`DETACH ${name}`);
     db.pragma("trusted_schema = ON");
   };
-}
-
-function assertAlone(file: string): void {
-  for (const suffix of ["-journal", "-wal"]) {
-    if (lstatSync(file + suffix, { throwIfNoEntry: false }) === undefined) continue;
-    throw new JobsError(
-      "conflict",
-      `${file}${suffix} must not exist: the copy of the cache beside it is complete`,
-      {
-        hint: "check who created it and what it points to before removing it",
-      },
-    );
-  }
 }
 
 export type Verdict =

@@ -1,9 +1,11 @@
 import type { CachePair } from "../../../shared/area/cache/cache.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import { openConnection, quoteName } from "../../../shared/sqlite/connection.ts";
 import { raiseFenceToken } from "../../area-db/fence.ts";
 import { transact } from "../../area-db/transaction.ts";
 import { closeDatabase, type PairPart } from "./closed.ts";
 import { digestInThread } from "./digest-in-thread.ts";
+import { copyHandedOver } from "./handed-over.ts";
 import { copyParts, type Installing, preparePairDirectory, putPair } from "./install.ts";
 
 export interface BuildOptions extends Installing {
@@ -21,7 +23,9 @@ export interface BuildOptions extends Installing {
  */
 export async function buildPair(o: BuildOptions): Promise<CachePair> {
   const place = await preparePairDirectory(o, o.directory);
-  const files = await copyParts(o, place, { cache: o.base, ref: o.base });
+  const base = await copyHandedOver(o, o.base, o.signal);
+  if (base === undefined) throw new JobsError("io", `${o.base} no longer exists`);
+  const files = await copyParts(o, place, { cache: base.file, ref: base.file }).finally(base.remove);
   o.failpoint("pair-copied");
   await digestInThread(files, o.signal);
   const db = openConnection(files);

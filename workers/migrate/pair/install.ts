@@ -16,6 +16,7 @@ import { copyDatabase, matchPageSize, setRollbackJournal, snapshotNames, syncFil
 import { sameDigest } from "./digest.ts";
 import { digestInThread } from "./digest-in-thread.ts";
 import { exportDivergentCache } from "./divergent-caches.ts";
+import { checkHandedOver } from "./handed-over.ts";
 import { type GapIds, writeGap } from "./id-gap.ts";
 import {
   findPairDirectory,
@@ -60,6 +61,8 @@ export interface InstallOptions extends Installing {
  */
 export async function installPair(o: InstallOptions): Promise<CachePair> {
   const place = await preparePairDirectory(o, o.snapshot);
+  // No private copy, which would need the space of another pair: the digests tell whether these files were read.
+  for (const part of ["cache", "ref"] as const) checkHandedOver(o, snapshotFile(o, part));
   const parts = (["cache", "ref"] as const).filter((part) => o.digests[part] !== undefined);
   const files = await copyParts(
     o,

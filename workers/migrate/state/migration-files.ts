@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { z } from "zod";
 import type { Area } from "../../../shared/area/area.ts";
 import { createNewLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
-import { JobsError, systemCode } from "../../../shared/errors.ts";
+import { systemCode } from "../../../shared/errors.ts";
 import { readBounded } from "../../../shared/files/read-bounded.ts";
 import { makeDirectory, syncDirectory } from "../../../shared/files/sync-directory.ts";
+import { checkDirectory } from "../pair/handed-over.ts";
 import { removeIfEmpty } from "../pair/pair-files.ts";
 
 // `.mtjobs/migration/<token>/`: files that hosts hand over.
@@ -49,16 +50,9 @@ export function ensureMigrationDirectory(area: Area, token: number): string {
   const { mode } = lstatSync(area.privateDir);
   for (const path of [migrations(area), directory]) {
     makeDirectory(path, mode & 0o777);
-    assertDirectory(path);
+    checkDirectory(area, path);
   }
   return directory;
-}
-
-function assertDirectory(path: string): void {
-  if (lstatSync(path).isDirectory()) return;
-  throw new JobsError("not-an-area", `${path} is not a directory`, {
-    hint: "check who created it and what it points to before removing it",
-  });
 }
 
 /** Tokens of migrations that left a directory, in order. */
@@ -76,9 +70,7 @@ export function migrationTokens(area: Area): number[] {
 
 export function readMigrationFiles(area: Area, token: number): MigrationFiles {
   const directory = migrationDirectory(area, token);
-  const stat = lstatSync(directory, { throwIfNoEntry: false });
-  if (stat === undefined) return { there: false, newClean: false, watched: undefined };
-  assertDirectory(directory);
+  if (!checkDirectory(area, directory)) return { there: false, newClean: false, watched: undefined };
   const names = readdirSync(directory);
   // Empty: a worker died before removing it.
   const there = names.length === 0 || names.some((name) => !divergentCacheName.test(name));
@@ -123,14 +115,18 @@ const divergentCacheName = /^stray-(\d+)(?:-ref)?\.db$/;
 /**
  * Removes the directory of an ended migration. Keeps divergent caches except those in `done`: they may be the only
  * copies of their rows.
+ *
+ * @throws JobsError `not-an-area` for a link in its place
  */
 export function removeMigrationDirectory(area: Area, token: number, done: readonly number[] = []): void {
   const directory = migrationDirectory(area, token);
-  if (lstatSync(directory, { throwIfNoEntry: false }) === undefined) return;
+  if (!checkDirectory(area, directory)) return;
   for (const name of readdirSync(directory)) {
     const number = divergentCacheName.exec(name)?.[1];
-    if (number === undefined || done.includes(Number(number)))
-      rmSync(join(directory, name), { recursive: true, force: true });
+    if (number !== undefined && !done.includes(Number(number))) continue;
+    // A link in its place by now would lead to the files of others.
+    checkDirectory(area, directory);
+    rmSync(join(directory, name), { recursive: true, force: true });
   }
   removeIfEmpty(directory);
 }

@@ -5,6 +5,7 @@ import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { reopenDatabase } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
 import { divergentCacheFiles } from "../pair/divergent-caches.ts";
+import { checkHandedOver, copyHandedOver } from "../pair/handed-over.ts";
 import { gapAbove } from "../pair/id-gap.ts";
 import { type Installing, installPair } from "../pair/install.ts";
 import { readMark } from "../pair/pair-files.ts";
@@ -68,10 +69,17 @@ const snapshotNumber = 999_999;
 
 /** Copies the snapshot, the cache last: if it exists, the copy is complete. */
 async function keepSnapshot({ area, token, context }: MigrationSession, directory: string): Promise<void> {
+  const { settings, signal } = context;
   const to = divergentCacheFiles(directory, snapshotNumber);
-  if (existsSync(to.cache)) return;
-  const options = { stepToken: token, model: area.megatestDb, signal: context.signal };
-  const ref = join(directory, snapshotNames.ref);
-  if (existsSync(ref)) await copyAside({ ...options, from: ref, target: to.ref });
-  await copyAside({ ...options, from: join(directory, snapshotNames.cache), target: to.cache });
+  if (checkHandedOver({ area, settings }, to.cache)) return;
+  for (const part of ["ref", "cache"] as const) {
+    const copy = await copyHandedOver({ area, settings }, join(directory, snapshotNames[part]), signal);
+    if (copy === undefined) continue;
+    try {
+      const options = { stepToken: token, model: area.megatestDb, signal };
+      await copyAside({ ...options, from: copy.file, target: to[part] });
+    } finally {
+      copy.remove();
+    }
+  }
 }

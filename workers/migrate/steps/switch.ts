@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { openAllowedArea } from "../../../shared/area/area.ts";
 import type { CachePair } from "../../../shared/area/cache/cache.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
@@ -11,6 +10,7 @@ import { passed, undoneError } from "../checks/refusal.ts";
 import { buildPair } from "../pair/build-pair.ts";
 import { copyAside } from "../pair/copy-database.ts";
 import { findExistingPair } from "../pair/existing-pair.ts";
+import { checkHandedOver } from "../pair/handed-over.ts";
 import { switchHome, withdrawNextHome, writeNextHome } from "../pair/homehost-file.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
 import { baseFile, ensureMigrationDirectory } from "../state/migration-files.ts";
@@ -100,7 +100,7 @@ async function fromBase(session: MigrationSession, row: MigrationRow): Promise<C
   const { area, context, token } = session;
   const directory = ensureMigrationDirectory(area, row.token);
   const base = baseFile(area, row.token);
-  if (!existsSync(base)) {
+  if (!checkHandedOver({ area, settings: context.settings }, base)) {
     const { megatestDb: from } = area;
     await copyAside({ from, target: base, stepToken: token, model: from, signal: context.signal });
   }

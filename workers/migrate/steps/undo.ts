@@ -8,12 +8,7 @@ import { divergentCacheNumbers, mergeCaches } from "../merge/merge-caches.ts";
 import { removeNextHomes, withdrawNextHome } from "../pair/homehost-file.ts";
 import { cleanPair, finishCleaning } from "../pair/install.ts";
 import { withPairGuard } from "../pair/pair-guard.ts";
-import {
-  migrationDirectory,
-  readMigrationFiles,
-  removeMigrationDirectory,
-  writeNewClean,
-} from "../state/migration-files.ts";
+import { readMigrationFiles, removeMigrationDirectory, writeNewClean } from "../state/migration-files.ts";
 import { type MergedCaches, undoneLine } from "../state/migration-history.ts";
 import type { MigrationSession } from "../state/migration-session.ts";
 import { advance, migrationOf, updateMigration } from "../state/migration-table.ts";
@@ -61,7 +56,7 @@ export async function openOld(session: MigrationSession, row: MigrationRow): Pro
 /** Ends an undo once nothing is left on the new home, and merges what was written to a pair that existed there. */
 export async function finishUndo(session: MigrationSession, row: MigrationRow): Promise<void> {
   const { db, context } = session;
-  const numbers = divergentCacheNumbers(migrationDirectory(session.area, row.token));
+  const numbers = divergentCacheNumbers(session.area, row.token);
   const merged = numbers.length === 0 ? undefined : await mergeCaches(session, row);
   await session.commit("area", () => advance(db, row.token, "undone"));
   context.failpoint("migration-undone");
