@@ -15,7 +15,8 @@ export type Connection = Database.Database;
 const attached = new Map<Connection, Set<string>>();
 let last: ReadonlySet<string> = new Set();
 
-function noteAttached(db: Connection, file: string): void {
+/** Notes a file that is attached in another way, so that an error can name it. */
+export function noteAttached(db: Connection, file: string): void {
   for (const known of attached.keys()) if (!known.open) attached.delete(known);
   const files = attached.get(db) ?? new Set();
   attached.set(db, files.add(file));

@@ -1,8 +1,10 @@
+import { nameDatabase } from "../../../shared/area-db/name-database.ts";
 import type { CheckReport, MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { MigrateCheckName } from "../../../shared/contract/names.ts";
 import type { ErrorCode } from "../../../shared/error-codes.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import { filesAtHand } from "../../../shared/sqlite/connection.ts";
 
 /** Checks not listed come after the commit point. */
 export const refusalCodes: Partial<Record<MigrateCheckName, ErrorCode>> = {
@@ -59,6 +61,15 @@ export function undoneError({ reason, token }: Pick<MigrationRow, "reason" | "to
     hint: "nothing was moved and the old home is unchanged; try again once the cause is resolved",
     details: { token },
   });
+}
+
+/** Builds an error after the commit point that says so: the cause alone would read as if nothing had moved. */
+export function movedError(home: string, thrown: unknown): unknown {
+  const error = nameDatabase(thrown, filesAtHand());
+  if (["stopped", "lost-lease", "locked"].includes(error.code)) return thrown;
+  const message = `the homehost has moved to ${home}, but the migration has not ended: ${error.message}`;
+  const { hint, details } = error;
+  return new JobsError(error.code, message, { cause: thrown, hint, details });
 }
 
 export function cancelledError(): JobsError {

@@ -1,6 +1,13 @@
 import { gapName, guardName, notNamed } from "../../../shared/area-db/hidden-row-names.ts";
-import type { MovedTable } from "../../../shared/area-db/record-tables.ts";
-import { type Connection, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import { areaTables, type MovedTable } from "../../../shared/area-db/record-tables.ts";
+import { JobsError } from "../../../shared/errors.ts";
+import {
+  type Connection,
+  noteAttached,
+  prepared,
+  quoteName,
+  quoteText,
+} from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
@@ -22,11 +29,28 @@ export function attachDivergent(db: Connection, { divergent, base, own }: Diverg
     file == null ? [] : [{ name, file }],
   );
   db.pragma("trusted_schema = OFF");
-  for (const { name, file } of files) db.prepare(`ATTACH ? AS ${name}`).run(file);
+  for (const { name, file } of files) {
+    noteAttached(db, file);
+    db.prepare(`ATTACH ? AS ${name}`).run(file);
+  }
   return () => {
     for (const { name } of files) db.exec(`DETACH ${name}`);
     db.pragma("trusted_schema = ON");
   };
+}
+
+/** @throws JobsError `unknown-schema` if a table of the divergent cache lacks a column by which rows are matched */
+export function assertComparable({ db, records }: Pick<AreaSession, "db" | "records">): void {
+  const ofRecords = records
+    .filter((record) => record.columnsIn("cache").length > 0)
+    .map((record) => [record.table, ["id", record.parent ?? "id", ...namesOf(record)]] as const);
+  for (const [table, columns] of [...ofRecords, ...Object.entries(areaTables)]) {
+    if (!hasTable(db, "stray", table)) continue;
+    const there = new NameSet(columnNames(db, "stray", table));
+    const missing = columns.find((name) => !there.has(name));
+    if (missing === undefined) continue;
+    throw new JobsError("unknown-schema", `its table ${table} has no column ${missing}`);
+  }
 }
 
 export type Verdict =

@@ -13,7 +13,14 @@ import { columnList, rowLiteral } from "../../records/row-sql.ts";
 import { commitSuperseded } from "../../records/superseded.ts";
 import { writtenColumns } from "../../records/sync-kind.ts";
 import { clearTempTables } from "../../records/temp-tables.ts";
-import { attachDivergent, type DivergentFiles, divergentColumns, ParentIds, RowMatch } from "./match-rows.ts";
+import {
+  assertComparable,
+  attachDivergent,
+  type DivergentFiles,
+  divergentColumns,
+  ParentIds,
+  RowMatch,
+} from "./match-rows.ts";
 import { mergeAreaRows } from "./merge-area-rows.ts";
 
 export interface MergeOptions extends DivergentFiles {
@@ -37,6 +44,7 @@ export async function mergeCache({ session, ...files }: MergeOptions): Promise<M
   const { db, records } = session;
   const detach = attachDivergent(db, files);
   try {
+    await session.read(() => assertComparable(session));
     const total: Merged = await mergeAreaRows(session, files);
     await indexChildren(session, "cache");
     const parents = new ParentIds(session);

@@ -5,6 +5,7 @@ import { ThreadPool } from "../../threads/thread-pool.ts";
 export interface DigestCalls {
   /** @throws JobsError `corrupt` if SQLite finds damage */
   digest(file: string): FileDigest;
+  integrity(file: string): string[];
 }
 
 const digestThreads = new ThreadPool<DigestCalls>(
@@ -33,7 +34,7 @@ export async function digestInThread(
   const done = await Promise.allSettled(
     parts.map(async ({ part, file }) => {
       try {
-        return [part, await checkInThread(file, either)] as const;
+        return [part, await inThread(either, (thread) => thread.call("digest", file))] as const;
       } catch (error) {
         // The other result is useless.
         stop.abort(error);
@@ -48,13 +49,20 @@ export async function digestInThread(
   );
 }
 
-async function checkInThread(file: string, signal: AbortSignal): Promise<FileDigest> {
+/** `integrityOf` in a thread. @throws the signal's reason if aborted */
+export async function integrityInThread(file: string, signal: AbortSignal): Promise<string[]> {
+  return await inThread(signal, (thread) => thread.call("integrity", file));
+}
+
+type DigestThread = ReturnType<typeof digestThreads.take>;
+
+async function inThread<T>(signal: AbortSignal, call: (thread: DigestThread) => Promise<T>): Promise<T> {
   signal.throwIfAborted();
   const thread = digestThreads.take();
   const end = () => void thread.terminate();
   signal.addEventListener("abort", end, { once: true });
   try {
-    return await thread.call("digest", file);
+    return await call(thread);
   } catch (error) {
     throw signal.aborted ? signal.reason : error;
   } finally {

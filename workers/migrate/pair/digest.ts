@@ -78,10 +78,12 @@ function checkWhole(db: Database.Database): string[] {
 }
 
 /** @throws JobsError `corrupt` */
-export function assertSound(file: string): void {
-  const problems = integrityOf(file);
+export function assertSound(file: string, problems = integrityOf(file)): void {
   if (problems.length === 0) return;
-  throw new JobsError("corrupt", `${file} is damaged: ${problems[0]}`, {
+  // SQLite lists the faults of a tree below a headline.
+  const lines = problems.join("\n").split("\n");
+  const first = lines.find((line) => !line.startsWith("***")) ?? lines[0];
+  throw new JobsError("corrupt", `${file} is damaged: ${first}`, {
     hint: "nothing was removed; check where the file comes from and the disk it is on",
     details: { file, problems },
   });

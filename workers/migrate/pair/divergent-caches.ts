@@ -16,6 +16,7 @@ import { retryWhileBusy, transact } from "../../area-db/transaction.ts";
 import { type ClosedMark, closeDatabase, type PairPart, recordKnown } from "./closed.ts";
 import { copyAside } from "./copy-database.ts";
 import { assertSound } from "./digest.ts";
+import { integrityInThread } from "./digest-in-thread.ts";
 import { ownPairs, readMark } from "./pair-files.ts";
 
 /** A cache that should no longer be written to. */
@@ -113,8 +114,14 @@ function readable(directory: string, settings: Settings): CachePair[] {
 /** Returns true if this migration closed the pair and nothing was written since; also for an empty file, which is still being created. */
 function isClosedBy(pair: CachePair, token: number): boolean {
   if (statSync(pair.megatestDb).size === 0) return true;
-  const { mark, untouched } = readMark(pair);
-  return mark?.token === token && untouched;
+  try {
+    const { mark, untouched } = readMark(pair);
+    return mark?.token === token && untouched;
+  } catch (error) {
+    // Too damaged to tell.
+    if (toJobsError(error).code === "corrupt") return false;
+    throw error;
+  }
 }
 
 export interface ExportOptions {
@@ -131,8 +138,11 @@ export interface ExportOptions {
 
 /**
  * Closes a divergent cache, copies it to the area, its ref first, and marks it as known. May be repeated until then.
+ * Returns what is wrong with the copy: a damaged one stays in the area, where it is not merged.
+ *
+ * @throws JobsError `corrupt` if it is too damaged to be closed
  */
-export async function exportDivergentCache(source: DivergentCache, o: ExportOptions): Promise<void> {
+export async function exportDivergentCache(source: DivergentCache, o: ExportOptions): Promise<string[]> {
   const { stepToken, model, signal } = o;
   // An active writer may hold it longer than one attempt.
   await withDivergentCache(source, o, async (session, part) => {
@@ -147,6 +157,7 @@ export async function exportDivergentCache(source: DivergentCache, o: ExportOpti
   await withDivergentCache(source, o, (session, part) =>
     session.commit(part, () => recordKnown(session.db, part)),
   );
+  return await integrityInThread(to.cache, signal);
 }
 
 async function withDivergentCache(

@@ -1,9 +1,11 @@
-import { openAllowedArea } from "../../../shared/area/area.ts";
+import { type Area, openAllowedArea } from "../../../shared/area/area.ts";
 import { findCache } from "../../../shared/area/cache/cache.ts";
 import { appendHistory } from "../../../shared/area/history.ts";
+import { readHomehost } from "../../../shared/area/homehost.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { oldClientWarnings } from "../checks/old-clients.ts";
+import { movedError } from "../checks/refusal.ts";
 import { mergeCaches } from "../merge/merge-caches.ts";
 import { removeNextHomes } from "../pair/homehost-file.ts";
 import { readMigrationFiles, removeMigrationDirectory } from "../state/migration-files.ts";
@@ -48,10 +50,26 @@ export interface WatchOutcome extends Settled {
   settled: boolean;
 }
 
-/** Keeps the lease on the new home while the old one watches, and ends the migration afterwards. */
+/**
+ * Keeps the lease on the new home while the old one watches, and ends the migration afterwards.
+ *
+ * @throws JobsError that says that the homehost has moved
+ */
 export async function awaitWatch(payload: LocalStepPayload, context: JobContext): Promise<WatchOutcome> {
-  const { settings, env } = context;
-  const area = openAllowedArea(payload.area, settings, env);
+  const area = openAllowedArea(payload.area, context.settings, context.env);
+  try {
+    return await settleIfWatched(area, payload, context);
+  } catch (error) {
+    throw movedError(readHomehost(area).value ?? "the new home", error);
+  }
+}
+
+async function settleIfWatched(
+  area: Area,
+  payload: LocalStepPayload,
+  context: JobContext,
+): Promise<WatchOutcome> {
+  const { settings } = context;
   const options = {
     context,
     area,

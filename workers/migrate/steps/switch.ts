@@ -6,7 +6,7 @@ import type { MigrateCheck } from "../../../shared/contract/migrate-result.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
-import { passed, undoneError } from "../checks/refusal.ts";
+import { movedError, passed, undoneError } from "../checks/refusal.ts";
 import { buildPair } from "../pair/build-pair.ts";
 import { copyAside } from "../pair/copy-database.ts";
 import { findExistingPair } from "../pair/existing-pair.ts";
@@ -61,10 +61,14 @@ export async function switchOver(payload: LocalStepPayload, context: JobContext)
       await leave(session, payload.migration, error);
     }
     const row = await rowOf(session, payload.migration);
-    if (row.state === "switched" && row.new_ready === 0) await openNew(session, row);
-    if (row.kind === "takeover") await endTakeOver(session, row);
-    else await session.handOver();
-    return { checks, row: await rowOf(session, payload.migration) };
+    try {
+      if (row.state === "switched" && row.new_ready === 0) await openNew(session, row);
+      if (row.kind === "takeover") await endTakeOver(session, row);
+      else await session.handOver();
+      return { checks, row: await rowOf(session, payload.migration) };
+    } catch (error) {
+      throw movedError(row.to_home, error);
+    }
   });
 }
 

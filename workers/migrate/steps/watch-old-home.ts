@@ -3,12 +3,15 @@ import type { Area } from "../../../shared/area/area.ts";
 import { findCache } from "../../../shared/area/cache/cache.ts";
 import { defaultSettleMs } from "../../../shared/contract/defaults.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { toJobsError } from "../../../shared/errors.ts";
 import type { JobContext } from "../../area-db/job-context.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import type { ClosedMark } from "../pair/closed.ts";
 import {
   type CopiedCaches,
+  type DivergentCache,
   divergentCacheFiles,
+  type ExportOptions,
   exportDivergentCache,
   exportForeign,
   findDivergentCaches,
@@ -73,8 +76,14 @@ async function copyDivergentCaches(
     findDivergentCaches(area, settings, closed, copied),
   )) {
     const { foreign } = divergent;
-    if (foreign === undefined) await exportDivergentCache(divergent, { ...o, closed, n: ++count });
-    else {
+    if (foreign === undefined) {
+      const problem = await exportOwn(divergent, { ...o, closed, n: count + 1 }, context);
+      if (problem !== undefined) {
+        report(divergent.directory, `${divergent.directory} is not merged: ${problem}; it stays there.`);
+        continue;
+      }
+      count++;
+    } else {
       const n = copied[divergent.directory]?.n ?? count + 1;
       const problem = n > mostForeign ? tooMany : await exportForeign(divergent, foreign, { ...o, n });
       if (problem !== undefined) {
@@ -94,6 +103,23 @@ async function copyDivergentCaches(
   return { strays: count, copied, problems };
 }
 
+/** Returns why a cache of this user cannot be closed and copied: damage must not block the migration. */
+async function exportOwn(
+  divergent: DivergentCache,
+  o: ExportOptions,
+  { log }: JobContext,
+): Promise<string | undefined> {
+  try {
+    const [problem] = await exportDivergentCache(divergent, o);
+    if (problem !== undefined) log(`${divergent.cache} is damaged: ${problem}.`);
+    return undefined;
+  } catch (thrown) {
+    const error = toJobsError(thrown);
+    if (error.code === "corrupt") return error.message;
+    throw thrown;
+  }
+}
+
 /** Counts the copies; an existing one is complete, even if it was not recorded. */
 function countDivergentCaches(directory: string): number {
   let count = 0;
@@ -109,10 +135,15 @@ function noteProblem(problems: Record<string, string>, directory: string, senten
   if (isKnown || Object.keys(problems).length < mostProblems) problems[directory] = sentence;
 }
 
-/** Returns the mark of the closed old home, or an equivalent one without a pair. */
+/** Returns the mark of the closed old home, or an equivalent one without a pair, or with one too damaged to read. */
 function markOf(area: Area, row: MigrationRow, { settings }: JobContext): ClosedMark {
   const pair = findCache(area, settings);
-  const mark = pair === undefined ? undefined : readMark(pair).mark;
+  let mark: ClosedMark | undefined;
+  try {
+    mark = pair === undefined ? undefined : readMark(pair).mark;
+  } catch (error) {
+    if (toJobsError(error).code !== "corrupt") throw error;
+  }
   if (mark?.token === row.token) return mark;
   return { token: row.token, movedTo: row.to_home, closedAt: row.begun_at, changeCounter: -1 };
 }
