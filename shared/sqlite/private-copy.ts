@@ -22,6 +22,8 @@ export interface ExpectedFile {
   uid: number | readonly number[];
   /** Of it and each file next to it. */
   maxBytes: number;
+  /** The database may have other names, as in a backup by hard links. */
+  mayBeLinked?: boolean;
 }
 
 export interface PrivateCopy {
@@ -99,7 +101,8 @@ function open(path: string, suffix: string, expected: ExpectedFile): Source | un
   const before = lstatSync(name, { bigint: true, throwIfNoEntry: false });
   // A file that is being removed may still be found, with no link left.
   if (before === undefined || before.nlink === 0n) return undefined;
-  assertTheirs(name, before, expected);
+  const asked = { ...expected, mayBeLinked: suffix === "" && expected.mayBeLinked === true };
+  assertTheirs(name, before, asked);
   const { O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY } = constants;
   let fd: number;
   try {
@@ -115,7 +118,7 @@ function open(path: string, suffix: string, expected: ExpectedFile): Source | un
       closeSync(fd);
       return undefined;
     }
-    assertTheirs(name, stat, expected);
+    assertTheirs(name, stat, asked);
     return { suffix, fd, stat };
   } catch (error) {
     closeSync(fd);
@@ -123,17 +126,21 @@ function open(path: string, suffix: string, expected: ExpectedFile): Source | un
   }
 }
 
-function assertTheirs(name: string, stat: BigIntStats, { uid, maxBytes }: ExpectedFile): void {
-  const problem = problemOf(stat, [uid].flat(), maxBytes);
+function assertTheirs(name: string, stat: BigIntStats, expected: ExpectedFile): void {
+  const problem = problemOf(stat, expected);
   if (problem === undefined) return;
   throw new JobsError("not-owner", `${name} ${problem}`, { hint: "check who created it; it was not read" });
 }
 
-function problemOf(stat: BigIntStats, uids: readonly number[], maxBytes: number): string | undefined {
+function problemOf(
+  stat: BigIntStats,
+  { uid, maxBytes, mayBeLinked = false }: ExpectedFile,
+): string | undefined {
+  const uids = [uid].flat();
   if (!stat.isFile()) return "is not a regular file";
   if (!uids.includes(Number(stat.uid)))
     return `belongs to user ${stat.uid}, not to ${[...new Set(uids)].join(" or ")}`;
-  if (stat.nlink !== 1n) return "has another hard link";
+  if (stat.nlink !== 1n && !mayBeLinked) return "has another hard link";
   if (stat.size > BigInt(maxBytes))
     return `is larger than ${maxBytes} bytes, the limit for a cache of the area`;
   return undefined;

@@ -7,7 +7,7 @@ import type { Settings } from "../../shared/settings/settings.ts";
 import type { OpenedArea } from "../area-db/open-area.ts";
 
 /** Whose files a job may trust: its own user's, root's and those of the area's owner. */
-interface Trust {
+export interface Trust {
   settings: Settings;
   /** Owner of the area's megatest.db. */
   owner: number;
@@ -31,10 +31,15 @@ export function assertExportDirectory(path: string, trust: Trust): string {
     });
   }
   assertTrusted(real, trust);
+  // The owner of a directory above could put another one in its place while exports are written.
+  for (const at of above(real)) assertOwner(at, lstatSync(at), trust);
   return real;
 }
 
-/** Checks a file that may be an export, and returns it with links resolved. Throws as `assertExportDirectory`. */
+/**
+ * Checks a file that may be an export, and returns it with links resolved. Another may be in its place by the time that
+ * it is read: see `copyExport`. Throws as `assertExportDirectory`.
+ */
 export function assertExportFile(path: string, trust: Trust): string {
   const real = resolveExport(path, trust.settings);
   if (!lstatSync(real).isFile())
@@ -74,30 +79,39 @@ export const byOthers = 0o002;
 const sticky = 0o1000;
 
 /**
- * Checks that only trusted users and their groups can replace a file or directory, or add files to the directory.
+ * Checks that only trusted users and their groups can write to a file or directory, or add files to the directory.
  * Directories above it may be open to all if only an entry's owner can rename it, as in /tmp.
  */
 function assertTrusted(real: string, trust: Trust): void {
-  assertOwner(real, lstatSync(real), trust);
-  for (let at = dirname(real); ; at = dirname(at)) {
-    const stat = lstatSync(at);
-    const isOpen = (stat.mode & byOthers) !== 0 && (stat.mode & sticky) === 0;
-    if (isOpen) throw openToAll(at);
-    if (dirname(at) === at) return;
+  const stat = lstatSync(real);
+  if ((stat.mode & byOthers) !== 0) throw openToAll(real);
+  assertOwner(real, stat, trust);
+  for (const at of above(real)) {
+    const { mode } = lstatSync(at);
+    if ((mode & byOthers) !== 0 && (mode & sticky) === 0) throw openToAll(at);
   }
 }
 
-function assertOwner(path: string, { uid, mode }: Stats, { owner }: Trust): void {
-  if ((mode & byOthers) !== 0) throw openToAll(path);
-  if ([0, owner, process.geteuid?.()].includes(uid)) return;
+/** Returns the directories above a path, the nearest first. */
+function above(path: string): string[] {
+  const parent = dirname(path);
+  return parent === path ? [] : [parent, ...above(parent)];
+}
+
+function assertOwner(path: string, { uid }: Stats, trust: Trust): void {
+  if (trustedOwners(trust).includes(uid)) return;
   throw new JobsError(
     "not-owner",
     `${path} belongs to ${userText(uid)}, not to the area's owner or to root`,
     {
-      hint: "check who created it; exports need a directory of the area's owner",
+      hint: "check who created it; exports need a directory of the area's owner, below directories of that user or of root",
       details: { path, owner: uid },
     },
   );
+}
+
+export function trustedOwners({ owner }: Trust): number[] {
+  return [0, owner, process.geteuid?.()].filter((uid) => uid !== undefined);
 }
 
 function openToAll(path: string): JobsError {

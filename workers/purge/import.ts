@@ -4,33 +4,49 @@ import type { MoveResult } from "../../shared/contract/move-result.ts";
 import type { ImportPayload } from "../../shared/contract/payload.ts";
 import { attach, prepared } from "../../shared/sqlite/connection.ts";
 import type { JobContext } from "../area-db/job-context.ts";
-import { openAreaForJob } from "../area-db/open-area.ts";
+import { type OpenedArea, openAreaForJob } from "../area-db/open-area.ts";
 import { rehearse } from "../move/dry-run.ts";
 import { checkIds, reconcile, recover, runOnArea } from "../move/run-on-area.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { assertInWindow } from "../move/session/time-budget.ts";
+import { copyExport } from "./copy-export.ts";
 import { assertExportFile, trustOf } from "./exports-place.ts";
 import { importFrom, rehearseImport } from "./import-run.ts";
-import {
-  type AttachedExport,
-  assertFits,
-  assertVersionsOfRun,
-  readAttached,
-  readExport,
-} from "./read-export.ts";
+import { assertFits, assertVersionsOfRun, type ExportFacts, readExport } from "./read-export.ts";
 
 /**
- * Puts an exported run into completed-runs.db. The file stays.
+ * Puts an exported run into completed-runs.db, from a private copy of its file, which stays as it is.
  *
  * @throws JobsError with what stopped the job; the area is as it was then, or has the whole run
  */
 export async function importRun(payload: ImportPayload, context: JobContext): Promise<MoveResult> {
   assertInWindow(payload);
   const opened = await openAreaForJob(payload, context);
-  const file = assertExportFile(payload.file, trustOf(opened));
-  readExport(file);
+  const trust = trustOf(opened);
+  const file = assertExportFile(payload.file, trust);
+  const copy = await copyExport(file, trust, context.signal);
+  try {
+    return await importCopy(payload, opened, { facts: readExport(copy.file, file), file, copy: copy.file });
+  } finally {
+    copy.remove();
+  }
+}
+
+/** An export that was read from a private copy. */
+interface Copied {
+  facts: ExportFacts;
+  /** The export. */
+  file: string;
+  copy: string;
+}
+
+async function importCopy(
+  payload: ImportPayload,
+  opened: OpenedArea,
+  { facts, file, copy }: Copied,
+): Promise<MoveResult> {
   const begin = (session: JobSession, areaId: string) =>
-    attachExport(session, file, { id: areaId, anyArea: payload.anyArea });
+    attachExport(session, facts, copy, { id: areaId, anyArea: payload.anyArea });
   if (payload.dryRun) {
     return await rehearse(opened, payload, "import", async (session) => {
       await rehearseImport(session, await begin(session, readAreaId(opened.area) ?? ""));
@@ -57,11 +73,11 @@ function isImported({ db, counts }: JobSession, file: string): boolean {
 
 async function attachExport(
   session: JobSession,
-  file: string,
+  facts: ExportFacts,
+  copy: string,
   area: { id: string; anyArea: boolean },
-): Promise<AttachedExport> {
-  await session.read(() => attach(session.db, "export", file));
-  const facts = await session.read(() => readAttached(session.db, file));
+): Promise<ExportFacts> {
+  await session.read(() => attach(session.db, "export", copy));
   assertFits(session, facts, area);
   await assertVersionsOfRun(session, facts);
   // Another area may have the same keys in another order.

@@ -22,33 +22,29 @@ export interface ExportFacts extends Run {
   areaPath: string;
 }
 
-/** An export as it was read on the connection of its import. */
-export interface AttachedExport extends ExportFacts {
-  version: number;
+/** @throws JobsError `bad-payload` if a file is no database, or in WAL mode */
+export function assertDatabaseFile(path: string): void {
+  const mode = journalMode(path);
+  if (mode === "rollback") return;
+  throw notAnExport(path, mode === "wal" ? "it is in WAL mode" : "it is no SQLite database");
 }
 
 /**
  * Reads what an export holds, and checks that it is one, sound and complete. Opens the file read-only.
  *
+ * @param file the export, or a private copy of it
+ * @param path of the export
  * @throws JobsError `bad-payload` if it is no export; `corrupt`
  */
-export function readExport(path: string): ExportFacts {
-  const mode = journalMode(path);
-  if (mode !== "rollback")
-    throw notAnExport(path, mode === "wal" ? "it is in WAL mode" : "it is no SQLite database");
-  const db = openReadonlyConnection({ export: path }, { busyTimeoutMs });
+export function readExport(file: string, path = file): ExportFacts {
+  assertDatabaseFile(file);
+  const db = openReadonlyConnection({ export: file }, { busyTimeoutMs });
   try {
     assertSound(db, path);
     return readContent(db, path);
   } finally {
     db.close();
   }
-}
-
-/** Reads the export that is attached, as another program may have changed it since `readExport`. Throws as that. */
-export function readAttached(db: Connection, path: string): AttachedExport {
-  const version = versionOfExport(db);
-  return { ...readContent(db, path), version };
 }
 
 function readContent(db: Connection, path: string): ExportFacts {
@@ -59,28 +55,14 @@ function readContent(db: Connection, path: string): ExportFacts {
   return facts;
 }
 
-/** Changes with every commit of another connection to the attached export. */
-function versionOfExport(db: Connection): number {
-  return db.pragma("export.data_version", { simple: true }) as number;
-}
-
-/**
- * Call after rows of the attached export were read, and before they are committed.
- *
- * @throws JobsError `conflict` if another program has written to the export since `readAttached`
- */
-export function assertUnchanged(db: Connection, { version, exportFile }: AttachedExport): void {
-  if (versionOfExport(db) === version) return;
-  throw new JobsError("conflict", `${exportFile} was changed while it was imported`, {
-    hint: "find out what writes to it; nothing of it counts, and the next job discards what was copied",
-  });
-}
-
 /** @throws JobsError `corrupt` */
 function assertSound(db: Connection, path: string): void {
   const [first] = db.pragma("export.integrity_check(1)") as { integrity_check: string }[];
-  if (first?.integrity_check === "ok") return;
-  throw new JobsError("corrupt", `${path} is damaged: ${first?.integrity_check}`, {
+  if (first?.integrity_check !== "ok") throw damagedExport(path, String(first?.integrity_check));
+}
+
+export function damagedExport(path: string, problem: string): JobsError {
+  return new JobsError("corrupt", `${path} is damaged: ${problem}`, {
     hint: "check that file system; nothing was removed from the area",
   });
 }
@@ -160,7 +142,7 @@ function assertTables(db: Connection, path: string): void {
  *
  * @throws JobsError `bad-payload`
  */
-export async function assertVersionsOfRun(session: JobSession, facts: AttachedExport): Promise<void> {
+export async function assertVersionsOfRun(session: JobSession, facts: ExportFacts): Promise<void> {
   const { db } = session;
   const ofRun = (await supersededOfRuns(session, "export")).get(facts.id)?.length ?? 0;
   const count = prepared<[], number>(db, "SELECT count(*) FROM export.mtjobs_superseded").pluck();

@@ -221,25 +221,6 @@ describe("an import", () => {
     assertNothingLost(before, unionOf(area));
   });
 
-  it("ends if its file is changed meanwhile, and leaves nothing that counts", async () => {
-    const { area, rows, file } = await purgedArea(1, { testsPerRun: 1200, stepsPerTest: 1 });
-    const copy = alteredExport(file, () => {});
-    const change = (name: string) => {
-      if (name !== "import-copied") return;
-      const db = new Database(copy);
-      db.exec("UPDATE tests SET run_id = 99 WHERE id = (SELECT max(id) FROM tests)");
-      db.close();
-    };
-    expect(await rejectionOf(runImport(area, copy, {}, { failpoint: change }))).toMatchObject({
-      code: "conflict",
-      message: expect.stringContaining("was changed while it was imported"),
-    });
-    expect(readColumn(completed(area), "SELECT DISTINCT run_id FROM tests")).not.toContain(99);
-    const { result } = await runImport(area, file);
-    expect(result).toMatchObject({ moved: { runs: 1 }, undone: { import: 1 } });
-    expect(movedRows(area)).toEqual(rows);
-  });
-
   it("tells the target as the area has it, which may have the keys in another order", async () => {
     const { file, area } = await purgedArea(1);
     const other = newArea({ ...atRest, runs: 0 });
