@@ -1,4 +1,4 @@
-import { linkSync, lstatSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, constants, fsyncSync, linkSync, lstatSync, openSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { JobsError, systemCode } from "../../shared/errors.ts";
 import { syncDirectory } from "../../shared/files/sync-directory.ts";
@@ -23,7 +23,7 @@ export interface ComparedExport {
 
 /**
  * Exports a run into a directory, and reads the export back. One of the same content that is there already, as of a
- * job that died, is used; another file is never replaced.
+ * job that died, is used; another file is never replaced. The export and its name are on disk when this returns.
  *
  * @throws JobsError `corrupt` if the export reads back differently; `disk-full`, `io`
  */
@@ -40,8 +40,11 @@ export async function exportRun(
       const path = join(directory, `${name}${count === 1 ? "" : `-${count}`}.db`);
       const version = versionOfFile(path);
       if (version !== undefined) {
-        if (await isSameExport(session, run, path)) return { path, version };
-        continue;
+        if (!(await isSameExport(session, run, path))) continue;
+        // Its writer may have died before its own syncs, or may be another program.
+        syncExport(path);
+        syncDirectory(directory);
+        return { path, version };
       }
       if (written === undefined) {
         await writeExport(session, run, unfinished);
@@ -90,6 +93,16 @@ async function isSameExport(session: JobSession, run: Exported, path: string): P
   } catch (error) {
     if (isOfOtherFile(error)) return false;
     throw error;
+  }
+}
+
+/** Opens it to read: it may be another trusted user's. */
+function syncExport(path: string): void {
+  const fd = openSync(path, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK);
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
   }
 }
 
