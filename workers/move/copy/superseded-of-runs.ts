@@ -2,6 +2,7 @@ import { type RecordShape, recordShapes } from "../../../shared/area-db/record-t
 import { prepared } from "../../../shared/sqlite/connection.ts";
 import { idList } from "../../../shared/sqlite/ids.ts";
 import { isIdText } from "../../../shared/sqlite/run-id.ts";
+import { namesOf, splitLiterals } from "../ids/kept-version.ts";
 import type { JobSession } from "../session/job-session.ts";
 
 /** Versions read in one statement. */
@@ -68,33 +69,6 @@ function parentOf({ row, columns, values }: Version, { parent }: RecordShape): b
   const at = names.indexOf(parent);
   const literal = (at < 0 ? undefined : splitLiterals(values)[at]) ?? "";
   return isIdText(literal) ? BigInt(literal) : undefined;
-}
-
-/** Returns the names that a version's `columns` lists; undefined if it is damaged. */
-function namesOf(columns: string): unknown[] | undefined {
-  try {
-    const names: unknown = JSON.parse(columns);
-    return Array.isArray(names) ? names : undefined;
-  } catch {
-    return undefined;
-  }
-}
-
-/** Splits SQL literals that commas separate. */
-export function splitLiterals(literals: string): string[] {
-  const found: string[] = [];
-  let start = 0;
-  let quoted = false;
-  for (let at = 0; at < literals.length; at++) {
-    const sign = literals[at];
-    // A quote in a text is doubled: it ends the text and begins it again.
-    if (sign === "'") quoted = !quoted;
-    if (sign !== "," || quoted) continue;
-    found.push(literals.slice(start, at));
-    start = at + 1;
-  }
-  found.push(literals.slice(start));
-  return found;
 }
 
 function runsOfTests({ db }: JobSession, part: string, tests: ReadonlySet<bigint>): Map<bigint, bigint> {

@@ -9,13 +9,14 @@ import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
+import { renumberVersions } from "./renumber-versions.ts";
 import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
 
 /**
  * Finds ids that belong to one record in completed-runs.db and to another in megatest.db or the cache: Megatest's
- * clean-up removes the guards, and then ids are reused. The moved rows get new ids throughout, recorded in
- * `mtjobs_renumbered`.
+ * clean-up removes the guards, and then ids are reused. The moved rows get new ids throughout, as do the versions kept
+ * of them, recorded in `mtjobs_renumbered`.
  *
  * While the guards hold there is nothing to check.
  */
@@ -92,8 +93,10 @@ async function noteSharedIn(session: JobSession, part: Source, table: Identified
 function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number {
   const { db, context, counts } = session;
   let total = 0;
-  const renumbered: [old: bigint, id: bigint][] = [];
+  let newIds = noNewIds();
   session.commitOnce("completed", () => {
+    newIds = noNewIds();
+    total = 0;
     // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {
@@ -102,13 +105,14 @@ function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number
         clashing.forEach((old, index) => {
           const id = guards[table] - room[table] + BigInt(index);
           giveNewId(session, table, old, id);
-          if (table === "runs") renumbered.push([old, id]);
+          newIds[table].set(old, id);
         });
       }
     });
+    renumberVersions(session, newIds);
     forgetRepair(session);
   });
-  for (const [old, id] of renumbered)
+  for (const [old, id] of newIds.runs)
     for (const tally of Object.values(counts)) tally.renumber(shownId(old), shownId(id));
   if (total > 0) {
     context.log(`Megatest had reused ids: gave new ids to ${plural(total, "row")} of completed-runs.db.`);
@@ -116,6 +120,12 @@ function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number
   }
   return total;
 }
+
+const noNewIds = () =>
+  Object.fromEntries(identifiedTables.map((table) => [table, new Map()])) as Record<
+    IdentifiedTable,
+    Map<bigint, bigint>
+  >;
 
 function clashingIds(session: JobSession, table: IdentifiedTable): bigint[] {
   return preparedIds<[]>(
