@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import type { Rule } from "../../shared/area-db/run-sides.ts";
 import { JobsError } from "../../shared/errors.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
+import { isNotUnderstood } from "../../shared/sqlite/site-schema.ts";
 import { type Token, tokenize } from "../../shared/sqlite/tokens.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { type OpenOptions, openReader, type Reader, toReadError } from "./open-reader.ts";
@@ -16,6 +17,7 @@ export type Row = Record<string, Value>;
 
 /** A prepared query. Throws JobsErrors: `bad-query` for errors in the query, `busy`, `io`. */
 export interface Query {
+  /** Those of the last execution: a new column joins a `*`. */
   readonly columns: readonly string[];
   all(...parameters: Parameters): Row[];
   get(...parameters: Parameters): Row | undefined;
@@ -34,7 +36,7 @@ export interface FullDbOptions extends OpenOptions {
 
 /**
  * A read-only connection on which any Megatest query reads megatest.db (or the cache) and completed-runs.db as one.
- * Synchronous, without a time limit. Columns are fixed at opening; the next query detects a new completed-runs.db.
+ * Synchronous, without a time limit. The next query detects a new completed-runs.db and new columns.
  */
 export class FullDb {
   readonly files: ReadFiles;
@@ -70,40 +72,44 @@ export class FullDb {
     const tokens = sql === query ? given : tokenize(sql);
     let reader = this.#current();
     let statement = this.#prepare(sql, tokens);
-    // The first reduce creates completed-runs.db; an earlier query would miss the moved runs.
-    const fresh = () => {
-      if (this.#current() !== reader) {
-        reader = this.#reader;
-        statement = this.#prepare(sql, tokens);
-      }
-      return statement;
-    };
-    const guarded = <T>(work: () => T): T => {
+    const isStale = () => this.#current() !== reader;
+    const run = <T extends object>(
+      work: (prepared: Prepared) => T,
+      discard: (result: T) => void = () => undefined,
+    ): T => {
       try {
-        return work();
+        for (;;) {
+          const result = attempt(() => work(statement), isStale, discard);
+          if (result !== undefined) return result;
+          reader = this.#reader;
+          statement = this.#prepare(sql, tokens);
+        }
       } catch (error) {
         throw this.#toQueryError(error);
       }
     };
-    const rows = <T>(raw: boolean, parameters: Parameters) => {
-      const { statement: prepared, bind } = fresh();
-      return guardIterator(
-        guarded(() => prepared.raw(raw).iterate(...bind(parameters)) as IterableIterator<T>),
-        guarded,
+    const rows = <T>(raw: boolean, parameters: Parameters) =>
+      guardIterator(
+        () =>
+          run(
+            ({ statement: prepared, bind }) => {
+              const iterator = prepared.raw(raw).iterate(...bind(parameters)) as IterableIterator<T>;
+              return { iterator, first: iterator.next() };
+            },
+            ({ iterator }) => iterator.return?.(),
+          ),
+        (error) => this.#toQueryError(error),
       );
-    };
     return {
-      columns: statement.statement.columns().map(({ name }) => name),
+      get columns() {
+        return statement.columns;
+      },
       all: (...parameters) =>
-        guarded(() => {
-          const { statement: prepared, bind } = fresh();
-          return prepared.raw(false).all(...bind(parameters)) as Row[];
-        }),
+        run(({ statement: prepared, bind }) => prepared.raw(false).all(...bind(parameters)) as Row[]),
       get: (...parameters) =>
-        guarded(() => {
-          const { statement: prepared, bind } = fresh();
-          return prepared.raw(false).get(...bind(parameters)) as Row | undefined;
-        }),
+        run(({ statement: prepared, bind }) => ({
+          row: prepared.raw(false).get(...bind(parameters)) as Row | undefined,
+        })).row,
       iterate: (...parameters) => rows<Row>(false, parameters),
       iterateRaw: (...parameters) => rows<Value[]>(true, parameters),
     };
@@ -142,10 +148,13 @@ export class FullDb {
     }
   }
 
+  /** Opens the files again if the views no longer fit them: the first reduce, or a new column. */
   #current(): Reader {
-    if (!this.#attached && hasCompleted(this.files)) {
+    const appeared = !this.#attached && hasCompleted(this.files);
+    if (appeared || this.#reader.isOutdated()) {
+      const reader = this.#open();
       this.#replaced.push(this.#reader);
-      this.#reader = this.#open();
+      this.#reader = reader;
     }
     return this.#reader;
   }
@@ -162,6 +171,7 @@ export class FullDb {
       const statement = better ?? plain;
       if (this.#options.bigints === true) statement.safeIntegers(true);
       return {
+        columns: columnNames(statement),
         statement,
         bind: better === undefined ? (given) => [...given] : (given) => bindNamed(tokens, given),
       };
@@ -190,7 +200,13 @@ interface Spelled {
   plain: Database.Statement<unknown[], unknown>;
 }
 
+interface Started<T> {
+  iterator: IterableIterator<T>;
+  first: IteratorResult<T, unknown>;
+}
+
 interface Prepared {
+  columns: readonly string[];
   statement: Database.Statement<unknown[], unknown>;
   bind(given: Parameters): unknown[];
 }
@@ -207,18 +223,52 @@ function prepareAlike(
   } catch {
     return undefined; // a name is valid only in its original place
   }
-  const names = (statement: typeof plain) => JSON.stringify(statement.columns().map(({ name }) => name));
+  const names = (statement: typeof plain) => JSON.stringify(columnNames(statement));
   return names(rewritten) === names(plain) ? rewritten : undefined;
 }
 
-function* guardIterator<T>(rows: IterableIterator<T>, guarded: <R>(work: () => R) => R): IterableIterator<T> {
+function columnNames(statement: Database.Statement<unknown[], unknown>): string[] {
+  return statement.columns().map(({ name }) => name);
+}
+
+/**
+ * Returns undefined if the result is stale. Tests for that afterwards: a change while the query waited for a lock is
+ * not missed.
+ */
+function attempt<T>(work: () => T, isStale: () => boolean, discard: (result: T) => void): T | undefined {
+  let result: T;
   try {
-    for (;;) {
-      const next = guarded(() => rows.next());
-      if (next.done === true) return;
+    result = work();
+  } catch (error) {
+    // A view may name a column that was dropped.
+    if (isNotUnderstood(error) && isStale()) return undefined;
+    throw error;
+  }
+  let stale = true;
+  try {
+    stale = isStale();
+  } finally {
+    if (stale) discard(result);
+  }
+  return stale ? undefined : result;
+}
+
+function* guardIterator<T>(
+  start: () => Started<T>,
+  toQueryError: (error: unknown) => JobsError,
+): IterableIterator<T> {
+  // Keeps no row: it may be large.
+  let { iterator, first: next } = start();
+  try {
+    while (next.done !== true) {
       yield next.value;
+      try {
+        next = iterator.next();
+      } catch (error) {
+        throw toQueryError(error);
+      }
     }
   } finally {
-    rows.return?.();
+    iterator.return?.();
   }
 }

@@ -2,14 +2,19 @@ import { existsSync, statSync } from "node:fs";
 import { userText } from "../../shared/area/user-name.ts";
 import { nameDatabase } from "../../shared/area-db/name-database.ts";
 import { readRule } from "../../shared/area-db/run-sides.ts";
-import { type ReferenceColumns, readReference, readUnionTables } from "../../shared/area-db/run-tables.ts";
+import {
+  type ReferenceColumns,
+  readReference,
+  readUnionTables,
+  type Side,
+} from "../../shared/area-db/run-tables.ts";
 import { JobsError, systemCode } from "../../shared/errors.ts";
-import type { Connection } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { journalMode } from "../../shared/sqlite/journal.ts";
 import { openSqlite } from "../../shared/sqlite/library.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
-import { createViews, type Union } from "./rewrite/views.ts";
+import { createViews, type Union, viewStatements } from "./rewrite/views.ts";
 
 export interface OpenOptions {
   /** False: only main, unchanged; default true. */
@@ -24,6 +29,8 @@ export interface Reader {
   db: Connection;
   /** Undefined without full-db mode. */
   union: Union | undefined;
+  /** Returns true if a schema has changed so that the views would be others. */
+  isOutdated(): boolean;
   /** May be called twice. */
   close(): void;
 }
@@ -50,22 +57,51 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
     closing.push(db);
     db.pragma(`temp_store = ${options.sortInMemory === true ? "MEMORY" : "FILE"}`);
     assertMegatest(db, files.main);
-    const union = fullDb ? joinSides(db, files) : undefined;
-    if (union !== undefined) createViews(db, union);
-    // No statement may hide a view behind a table.
-    db.pragma("query_only = ON");
-    return { db, union, close };
+    if (!fullDb) {
+      db.pragma("query_only = ON");
+      return { db, union: undefined, isOutdated: () => false, close };
+    }
+    return { db, ...showUnion(db, files), close };
   } catch (error) {
     close();
     throw toReadError(error, files);
   }
 }
 
-function joinSides(db: Connection, files: ReadFiles): Union {
+/** Calls `isSame` only if a schema has changed: a job that sets triggers aside changes it for each slice. */
+function watchSchemas(db: Connection, sides: readonly Side[], isSame: () => boolean): () => boolean {
+  const read = () =>
+    sides.map((side) => prepared<[], number>(db, `PRAGMA ${side}.schema_version`).pluck().get()).join();
+  let known = read();
+  return () => {
+    // Read first, so that a change during the comparison is noticed next time.
+    const now = read();
+    if (now !== known && !isSame()) return true;
+    known = now;
+    return false;
+  };
+}
+
+function showUnion(db: Connection, files: ReadFiles): Pick<Reader, "union" | "isOutdated"> {
   const attached = attachCompleted(db, files);
-  const tables = readUnionTables(db, attached, referenceOf(db, files));
-  const rule = attached ? readRule(db) : undefined;
-  return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
+  let reference: ReferenceColumns | undefined;
+  const read = () => {
+    reference = referenceOf(db, files, reference);
+    const tables = readUnionTables(db, attached, reference);
+    const rule = attached ? readRule(db) : undefined;
+    return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
+  };
+  // Watched before they are read.
+  const isOutdated = watchSchemas(
+    db,
+    attached ? ["main", "completed"] : ["main"],
+    () => viewStatements(read()).join() === viewStatements(union).join(),
+  );
+  const union: Union = read();
+  createViews(db, union);
+  // No statement may hide a view behind a table.
+  db.pragma("query_only = ON");
+  return { union, isOutdated };
 }
 
 /** Attaches completed-runs.db after main, so that it is read after main: see `run-sides.ts`. */
@@ -79,13 +115,17 @@ function attachCompleted(db: Connection, files: ReadFiles): boolean {
 }
 
 /** Reads megatest.db's columns, since the cache may come from another Megatest version. */
-function referenceOf(db: Connection, { main, megatestDb }: ReadFiles): ReferenceColumns {
+function referenceOf(
+  db: Connection,
+  { main, megatestDb }: ReadFiles,
+  known: ReferenceColumns | undefined,
+): ReferenceColumns {
   if (main === megatestDb) return readReference(db);
   const area = openSqlite(megatestDb, { readonly: true, timeout: 1000 });
   try {
     return readReference(area);
   } catch {
-    return readReference(db); // busy with a writer; the cache is still readable
+    return known ?? readReference(db); // busy with a writer; the cache is still readable
   } finally {
     area.close();
   }
