@@ -1,9 +1,14 @@
 import type { Connection } from "../sqlite/connection.ts";
 import { foldName } from "../sqlite/names.ts";
+import { type Collation, readCollations } from "../sqlite/site-schema.ts";
 import { type Column, declaredColumns } from "../sqlite/table.ts";
 
 /** megatest.db or the cache, and the attached database. */
 export type Side = "main" | "completed";
+
+export interface UnionColumn extends Column {
+  collation: Collation;
+}
 
 /** A table some of whose rows may be in completed-runs.db. */
 export interface UnionTable {
@@ -11,9 +16,11 @@ export interface UnionTable {
   /** `id` for runs, else `run_id` or `test_id`. */
   owner: "id" | "run_id" | "test_id";
   /** In megatest.db's order. */
-  columns: readonly Column[];
+  columns: readonly UnionColumn[];
   /** Lower-case column names of each side; undefined if it lacks the table. */
   present: Record<Side, readonly string[] | undefined>;
+  /** Lower-case names of columns that a side compares differently from megatest.db. */
+  compared: Record<Side, readonly string[]>;
 }
 
 const shapes = [
@@ -27,10 +34,16 @@ const shapes = [
   { name: "archives", owner: "test_id" },
 ] as const satisfies readonly Pick<UnionTable, "name" | "owner">[];
 
-export type ReferenceColumns = ReadonlyMap<string, readonly Column[]>;
+export type ReferenceColumns = ReadonlyMap<string, readonly UnionColumn[]>;
 
 export function readReference(db: Connection): ReferenceColumns {
-  return new Map(shapes.map(({ name }) => [name, declaredColumns(db, "main", name)]));
+  return new Map(
+    shapes.map(({ name }) => {
+      const collationOf = readCollations(db, "main", name);
+      const columns = declaredColumns(db, "main", name);
+      return [name, columns.map((column) => ({ ...column, collation: collationOf(column.name) }))];
+    }),
+  );
 }
 
 /**
@@ -52,6 +65,19 @@ export function readUnionTables(
     const main = names("main", shape.name);
     const completed = attached ? names("completed", shape.name) : undefined;
     if (columns.length === 0 || (main ?? completed) === undefined) return [];
-    return [{ ...shape, columns, present: { main, completed } }];
+    const compared = (side: Side) => {
+      const collationOf = readCollations(db, side, shape.name);
+      return columns
+        .filter(({ name, collation }) => collationOf(name) !== collation)
+        .map(({ name }) => foldName(name));
+    };
+    return [
+      {
+        ...shape,
+        columns,
+        present: { main, completed },
+        compared: { main: compared("main"), completed: completed === undefined ? [] : compared("completed") },
+      },
+    ];
   });
 }

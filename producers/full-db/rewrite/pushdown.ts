@@ -119,7 +119,10 @@ function sourceOn(side: Side, { table }: Source, { union, used }: Join): string 
   const name = `${side}.${quoteName(table.name)}`;
   const columns = table.columns.map((column) => foldName(column.name));
   const here = table.present[side] ?? [];
-  const same = here.length === columns.length && columns.every((column, index) => here[index] === column);
+  const same =
+    table.compared[side].length === 0 &&
+    here.length === columns.length &&
+    columns.every((column, index) => here[index] === column);
   const renamed = columns.some(
     (column) => isRenamed(side, table, column, union) && (used.has(column) || used.has("*")),
   );

@@ -1,8 +1,8 @@
 import { countsOn, type Rule } from "../../../shared/area-db/run-sides.ts";
-import type { Side, UnionTable } from "../../../shared/area-db/run-tables.ts";
+import type { Side, UnionColumn, UnionTable } from "../../../shared/area-db/run-tables.ts";
 import { type Connection, quoteName } from "../../../shared/sqlite/connection.ts";
 import { foldName } from "../../../shared/sqlite/names.ts";
-import { type Column, defaultExpression, isComputed } from "../../../shared/sqlite/table.ts";
+import { defaultExpression, isComputed } from "../../../shared/sqlite/table.ts";
 import { schemaViews } from "./schema-tables.ts";
 
 export interface Union {
@@ -41,10 +41,19 @@ export function selectedColumns(side: Side, table: UnionTable, union: Union): st
     .map((column) => {
       const name = quoteName(column.name);
       const key = foldName(column.name);
-      if (table.present[side]?.includes(key) !== true) return `${defaultOf(column)} AS ${name}`;
-      return isRenamed(side, table, key, union) ? `${originalBlock} AS ${name}` : `x.${name}`;
+      if (table.present[side]?.includes(key) !== true)
+        return `${collated(defaultOf(column), column)} AS ${name}`;
+      if (isRenamed(side, table, key, union)) return `${collated(originalBlock, column)} AS ${name}`;
+      return table.compared[side].includes(key)
+        ? `x.${name} COLLATE ${column.collation} AS ${name}`
+        : `x.${name}`;
     })
     .join(", ");
+}
+
+/** Has an expression compared as the column is: each arm of a view compares by its own. */
+function collated(expression: string, { collation }: UnionColumn): string {
+  return collation === "BINARY" ? expression : `${expression} COLLATE ${collation}`;
 }
 
 /** Returns true if the side's value differs from that of an undivided area. */
@@ -61,7 +70,7 @@ const originalBlock =
   UNION ALL SELECT x.archived) LIMIT 1)`.replace(/\s+/g, " ");
 
 /** Returns a default with the column's affinity; NULL if it is computed per row. */
-function defaultOf({ defaultSql, type }: Column): string {
+function defaultOf({ defaultSql, type }: UnionColumn): string {
   const value = isComputed(defaultSql) ? "NULL" : defaultExpression({ defaultSql });
   return type === "" ? value : `CAST(${value} AS ${castable(type)})`;
 }
