@@ -25,6 +25,6 @@ export function missingColumns(name: string, source: TableOf, target: TableOf): 
 }
 
 /** Quotes a type that was quoted. */
-function typeSql(type: string): string {
+export function typeSql(type: string): string {
   return /^([A-Za-z_][\w ]*(\([\w ,.+-]*\))?)?$/.test(type) ? type : quoteName(type);
 }

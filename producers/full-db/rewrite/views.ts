@@ -1,6 +1,7 @@
 import { countsOn, type Rule } from "../../../shared/area-db/run-sides.ts";
 import type { Side, UnionColumn, UnionTable } from "../../../shared/area-db/run-tables.ts";
 import { type Connection, quoteName } from "../../../shared/sqlite/connection.ts";
+import { typeSql } from "../../../shared/sqlite/missing-columns.ts";
 import { foldName } from "../../../shared/sqlite/names.ts";
 import { defaultExpression, isComputed } from "../../../shared/sqlite/table.ts";
 import { schemaViews } from "./schema-tables.ts";
@@ -15,12 +16,15 @@ export interface Union {
 
 /**
  * Returns SQL of one view per table, for a connection with completed-runs.db attached as `completed`. Views in temp
- * hide tables, so unqualified names read both.
+ * hide tables, so unqualified names read both. A view of columns that a side lacks needs a table of their defaults.
  */
 export function viewStatements(union: Union): string[] {
-  return union.tables.map((table) => {
+  return union.tables.flatMap((table) => {
     const arms = sidesOf(table, union).map((side) => armOf(side, table, union));
-    return `CREATE TEMP VIEW ${quoteName(table.name)} AS ${arms.join(" UNION ALL ")};`;
+    return [
+      ...defaultsTable(table, union),
+      `CREATE TEMP VIEW ${quoteName(table.name)} AS ${arms.join(" UNION ALL ")};`,
+    ];
   });
 }
 
@@ -41,8 +45,10 @@ export function selectedColumns(side: Side, table: UnionTable, union: Union): st
     .map((column) => {
       const name = quoteName(column.name);
       const key = foldName(column.name);
-      if (table.present[side]?.includes(key) !== true)
-        return `${collated(defaultOf(column), column)} AS ${name}`;
+      if (table.present[side]?.includes(key) !== true) {
+        const value = `(SELECT ${name} FROM temp.${defaultsOf(table)})`;
+        return `${collated(value, column)} AS ${name}`;
+      }
       if (isRenamed(side, table, key, union)) return `${collated(originalBlock, column)} AS ${name}`;
       return table.compared[side].includes(key)
         ? `x.${name} COLLATE ${column.collation} AS ${name}`
@@ -69,14 +75,26 @@ const originalBlock =
   `(SELECT mtjobs_b FROM (SELECT original AS mtjobs_b FROM completed.mtjobs_archived WHERE test_id = x.id
   UNION ALL SELECT x.archived) LIMIT 1)`.replace(/\s+/g, " ");
 
-/** Returns a default with the column's affinity; NULL if it is computed per row. */
-function defaultOf({ defaultSql, type }: UnionColumn): string {
-  const value = isComputed(defaultSql) ? "NULL" : defaultExpression({ defaultSql });
-  return type === "" ? value : `CAST(${value} AS ${castable(type)})`;
+/**
+ * Makes a table of one row with the values of missing columns. Only a real column has the affinity and stores the
+ * value as SQLite does: CAST makes 0 of the text 'n/a' in a column of integers.
+ */
+function defaultsTable(table: UnionTable, union: Union): string[] {
+  const missing = table.columns.filter(({ name }) =>
+    sidesOf(table, union).some((side) => table.present[side]?.includes(foldName(name)) !== true),
+  );
+  if (missing.length === 0) return [];
+  const columns = missing.map((column) => {
+    // SQLite cannot add a column with a computed default later.
+    const value = isComputed(column.defaultSql) ? "NULL" : defaultExpression(column);
+    return `${quoteName(column.name)} ${typeSql(column.type)} DEFAULT (${value})`;
+  });
+  const name = `temp.${defaultsOf(table)}`;
+  return [`CREATE TABLE ${name} (${columns.join(", ")});`, `INSERT INTO ${name} DEFAULT VALUES;`];
 }
 
-function castable(type: string): string {
-  return /^[A-Za-z_ ]+$/.test(type) ? type : quoteName(type.replace(/[(].*$/, "").trim());
+function defaultsOf(table: UnionTable): string {
+  return `mtjobs_default_${table.name}`;
 }
 
 export function createViews(db: Connection, union: Union): void {

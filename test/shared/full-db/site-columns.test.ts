@@ -54,4 +54,38 @@ describe("a column that a site adds after the first reduce", () => {
     expect(readRows(divided.files.completedDb, found)).not.toEqual(readRows(divided.undivided, found));
     expectAlike(divided, queries);
   });
+
+  it.each([
+    "INTEGER DEFAULT 'n/a'",
+    "INTEGER DEFAULT 1.5",
+    "INTEGER DEFAULT '7'",
+    "INTEGER NOT NULL DEFAULT -3",
+    "REAL DEFAULT 2",
+    "REAL DEFAULT '2e'",
+    "TEXT DEFAULT 5.0",
+    "VARCHAR(10) DEFAULT x'6162'",
+    "NUMERIC DEFAULT '9007199254740993'",
+    '"odd type" DEFAULT word',
+    `TEXT DEFAULT "it's"`,
+    "DEFAULT '1'",
+    "BOOLEAN DEFAULT true",
+    "INTEGER",
+    "",
+  ])("reads as SQLite stores its default: %s", async (type) => {
+    const divided = await withLaterColumn(
+      `ALTER TABLE tests ADD COLUMN site ${type}; UPDATE tests SET site = 1 WHERE run_id = 2`,
+    );
+    const queries = [
+      "SELECT DISTINCT site, typeof(site) AS t FROM tests WHERE run_id = 1",
+      "SELECT typeof(site) AS t, site, count(*) AS n FROM tests GROUP BY site ORDER BY site",
+      `SELECT typeof(t.site) AS t, t.site, count(*) AS n ${joined} GROUP BY t.site, r.id ORDER BY r.id, t.site`,
+      "SELECT count(*) AS n FROM tests WHERE site = 7 OR site = '7' OR site < '2' OR site > 'm'",
+      `SELECT count(*) AS n ${joined} WHERE t.site IN ('1', 5, '5.0', -3) OR t.site = '2'`,
+      "SELECT count(*) AS n FROM (SELECT site FROM tests ORDER BY id LIMIT 40) WHERE site IN ('1', '7', 5)",
+      "SELECT r.id, count(t.site) AS n, min(t.site) AS low FROM runs r LEFT JOIN tests t ON t.run_id = r.id AND t.id % 2 GROUP BY r.id ORDER BY r.id",
+    ];
+    expectAlike(divided, queries);
+    await runReduce(divided.area, { runId: [2] });
+    expectAlike(divided, queries);
+  });
 });
