@@ -38,7 +38,7 @@ export function mayUseAlias(
   if (aliases.size === 0) return false;
   return expression.some((piece, at) => {
     if (piece.kind === "select") return true;
-    const name = aliasName(piece);
+    const name = piece.kind === "word" || piece.kind === "quoted-name" ? foldName(piece.value) : undefined;
     return name !== undefined && aliases.has(name) && resolveAt(expression, at, sources) === "unknown";
   });
 }

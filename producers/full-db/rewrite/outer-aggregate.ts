@@ -1,5 +1,6 @@
 import { quoteName } from "../../../shared/sqlite/connection.ts";
 import { foldName } from "../../../shared/sqlite/names.ts";
+import { nameOf, type Token, tokenize } from "../../../shared/sqlite/tokens.ts";
 import { isReserved } from "./keywords.ts";
 import { aliasName, orderTerms } from "./order.ts";
 import { type Join, joinOn, type Tail } from "./pushdown.ts";
@@ -35,6 +36,7 @@ export function rewriteOuterAggregate(
 ): string | undefined {
   const exports = new Exports();
   const aliases = new Set(columns.flatMap(({ alias }) => (alias === undefined ? [] : [foldName(alias)])));
+  if (conditionsUseAlias(aliases, join)) return undefined;
   const outside = (pieces: readonly Piece[], known: ReadonlySet<string>) =>
     renamed(pieces, known, exports, join);
   const list = columns.map(({ reference, expression, name }) => {
@@ -59,6 +61,26 @@ export function rewriteOuterAggregate(
   return [`SELECT ${distinct}${list.join(", ")} FROM (${both})`, ...clauses]
     .filter((clause) => clause !== "")
     .join(" ");
+}
+
+/**
+ * Returns true if WHERE or ON may name an alias, which the inner select lacks: there a column of the query around it
+ * would be found instead.
+ */
+function conditionsUseAlias(aliases: ReadonlySet<string>, { sources, where, sql }: Join): boolean {
+  const names = new Set(
+    [where, ...sources.map(({ on }) => on)].flatMap((pieces = []) => namesIn(pieces, sql)),
+  );
+  const columns = new Set(sources.flatMap(({ table }) => table.columns.map(({ name }) => foldName(name))));
+  return [...aliases].some((alias) => names.has(alias) && !columns.has(alias));
+}
+
+/** Returns the lower-case names, also those in subqueries. */
+function namesIn(pieces: readonly Piece[], sql: string): string[] {
+  return pieces.flatMap((piece) => {
+    const tokens = piece.kind === "select" ? tokenize(sql.slice(piece.start, piece.end)) : [piece as Token];
+    return tokens.map((token) => nameOf(token) ?? "");
+  });
 }
 
 type Rename = (pieces: readonly Piece[], known: ReadonlySet<string>) => string | undefined;

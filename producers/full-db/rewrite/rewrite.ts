@@ -1,11 +1,13 @@
 import type { UnionTable } from "../../../shared/area-db/run-tables.ts";
 import type { Connection } from "../../../shared/sqlite/connection.ts";
+import { foldName } from "../../../shared/sqlite/names.ts";
 import { nameOf, type Token } from "../../../shared/sqlite/tokens.ts";
 import { staysOnOneSide } from "./colocated.ts";
 import { parseFrom } from "./from.ts";
+import { aliasName, orderTerms } from "./order.ts";
 import { rewriteOuterAggregate } from "./outer-aggregate.ts";
 import { groupsStayOnOneSide, itemText, type Join, pushDown, type Tail } from "./pushdown.ts";
-import { resultColumns } from "./references.ts";
+import { asColumn, resultColumns } from "./references.ts";
 import { type Core, parseSelect, type Select } from "./select.ts";
 import { closingOf, isWord, type Piece, textOf } from "./token-list.ts";
 import { sidesOf, type Union } from "./views.ts";
@@ -116,19 +118,38 @@ function rewriteSelect(pieces: readonly Piece[], scope: Scope, outermost: boolea
 
 function asWritten(select: Select, scope: Scope): string {
   const none: Tail = { orderBy: undefined, limit: undefined };
+  const compound = select.cores.length > 1 && ordersByFirstCore(select, scope);
   const cores = select.cores.map(({ core, pieces }) => {
-    const text =
-      core === undefined || select.cores.length === 1 ? undefined : rewriteCore(core, none, scope, false);
+    const text = core === undefined || !compound ? undefined : rewriteCore(core, none, scope, false);
     if (text !== undefined) return `SELECT * FROM (${text})`;
     return core === undefined ? textOf(pieces, scope.sql) : coreAsWritten(core, scope.sql);
   });
   const order = select.orderBy === undefined ? "" : ` ORDER BY ${textOf(select.orderBy, scope.sql)}`;
   const limit = select.limit === undefined ? "" : ` LIMIT ${textOf(select.limit, scope.sql)}`;
-  const compound = cores.map((core, index) => {
+  const text = cores.map((core, index) => {
     const operator = select.operators[index - 1];
     return operator === undefined ? core : `${textOf(operator, scope.sql)} ${core}`;
   });
-  return compound.join(" ") + order + limit;
+  return text.join(" ") + order + limit;
+}
+
+/**
+ * Returns true if each ORDER BY term of a compound is a number or one column of the first core. Any other name may
+ * belong to a later core; but to the first once that is `SELECT * FROM (…)`, where every column has a name.
+ */
+function ordersByFirstCore({ cores, orderBy = [] }: Select, { tables, sql }: Scope): boolean {
+  const core = cores[0]?.core;
+  const sources = core?.from === undefined ? undefined : parseFrom(core.from, tables);
+  const columns = core === undefined || sources === undefined ? [] : resultColumns(core.items, sources, sql);
+  return orderTerms(orderBy).every(({ expression }) => {
+    const [piece] = expression;
+    if (expression.length !== 1 || piece === undefined) return false;
+    if (piece.kind === "number") return true;
+    const name = aliasName(piece);
+    const [only, ...more] = (columns ?? []).filter((column) => foldName(column.name) === name);
+    if (only === undefined || more.length > 0) return false;
+    return only.alias !== undefined || asColumn(expression, sources ?? []) !== undefined;
+  });
 }
 
 /** Returns the core; items with a changed subquery get their original name. */

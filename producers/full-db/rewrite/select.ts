@@ -93,9 +93,11 @@ function isClause(piece: Piece, body: readonly Piece[], index: number): boolean 
 function parseItem(pieces: readonly Piece[]): Item {
   const last = pieces.at(-1);
   const before = pieces.at(-2);
+  // After AS, `last` or `first` is a name too.
   const isName =
     last !== undefined &&
     (last.kind === "quoted-name" ||
+      (last.kind === "word" && isWord(before, "AS")) ||
       last.kind === "string" ||
       (last.kind === "word" && !isReserved(last.value)));
   if (!isName || before === undefined) return { expression: pieces, alias: undefined, pieces };

@@ -77,6 +77,10 @@ const proved = [
   `SELECT DISTINCT -t.run_id AS run_id ${joined} ORDER BY (run_id COLLATE NOCASE) LIMIT 3`,
   `SELECT t.id AS n ${joined} ORDER BY (t.state), n DESC`,
   "SELECT -t.run_id AS run_id, t.id FROM tests t ORDER BY likely(run_id), 2 DESC LIMIT 7",
+  `SELECT t.testname, -t.id AS n, t.id ${joined} UNION ALL SELECT 'x', id, 1 FROM tests ORDER BY testname COLLATE NOCASE, N, 1`,
+  // Only the innermost.
+  `SELECT k.id FROM keys k WHERE EXISTS (SELECT count(*) AS n, lower(t.state) AS "fieldname" ${joined} WHERE t.id IN (SELECT s.test_id FROM test_steps s WHERE "fieldname" = 'completed') GROUP BY t.state) ORDER BY 1`,
+  `SELECT DISTINCT upper(t.testname) AS testname ${joined} WHERE testname LIKE '%a%' ORDER BY 1`,
 ];
 
 /** What only the views can answer, or answer as well. */
@@ -99,6 +103,12 @@ const left = [
   `SELECT -t.id AS n, t.state ${joined} ORDER BY n + 1 LIMIT 7`,
   // The alias, not the column of the query around it.
   "SELECT k.id, (SELECT t.id AS fieldname FROM tests t ORDER BY -fieldname LIMIT 1) FROM keys k ORDER BY 1",
+  "SELECT k.id FROM keys k WHERE EXISTS (SELECT DISTINCT lower(t.state) AS fieldname FROM tests t WHERE fieldname = 'completed') ORDER BY 1",
+  `SELECT k.id, (SELECT lower(t.state) AS fieldname ${joined} AND fieldname = 'completed' GROUP BY t.state) FROM keys k ORDER BY 1`,
+  "SELECT k.last, (SELECT -t.id AS last FROM tests t ORDER BY likely(last) LIMIT 1) FROM (SELECT 1 AS last) k",
+  // The id of the second SELECT: in the first it could be either.
+  `SELECT upper(r.runname), t.id ${joined} UNION ALL SELECT id, -run_id FROM tests ORDER BY id, 2`,
+  `SELECT r.id, -t.id AS id ${joined} UNION ALL SELECT 1, 2 ORDER BY id`,
   "VALUES (1), (2)",
 ];
 
