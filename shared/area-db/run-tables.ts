@@ -1,14 +1,12 @@
 import type { Connection } from "../sqlite/connection.ts";
 import { foldName } from "../sqlite/names.ts";
-import { type Collation, readCollations } from "../sqlite/site-schema.ts";
-import { type Column, declaredColumns } from "../sqlite/table.ts";
+import { type Declaration, readDeclarations } from "../sqlite/site-schema.ts";
+import { type Column, selectedColumns } from "../sqlite/table.ts";
 
 /** megatest.db or the cache, and the attached database. */
 export type Side = "main" | "completed";
 
-export interface UnionColumn extends Column {
-  collation: Collation;
-}
+export interface UnionColumn extends Column, Declaration {}
 
 /** A table some of whose rows may be in completed-runs.db. */
 export interface UnionTable {
@@ -39,9 +37,9 @@ export type ReferenceColumns = ReadonlyMap<string, readonly UnionColumn[]>;
 export function readReference(db: Connection): ReferenceColumns {
   return new Map(
     shapes.map(({ name }) => {
-      const collationOf = readCollations(db, "main", name);
-      const columns = declaredColumns(db, "main", name);
-      return [name, columns.map((column) => ({ ...column, collation: collationOf(column.name) }))];
+      const declarationOf = readDeclarations(db, "main", name);
+      const columns = selectedColumns(db, "main", name);
+      return [name, columns.map((column) => ({ ...column, ...declarationOf(column.name) }))];
     }),
   );
 }
@@ -57,7 +55,7 @@ export function readUnionTables(
   reference: ReferenceColumns = readReference(db),
 ): UnionTable[] {
   const names = (side: Side, table: string) => {
-    const columns = declaredColumns(db, side, table).map((column) => foldName(column.name));
+    const columns = selectedColumns(db, side, table).map((column) => foldName(column.name));
     return columns.includes("id") ? columns : undefined;
   };
   return shapes.flatMap((shape) => {
@@ -66,9 +64,9 @@ export function readUnionTables(
     const completed = attached ? names("completed", shape.name) : undefined;
     if (columns.length === 0 || (main ?? completed) === undefined) return [];
     const compared = (side: Side) => {
-      const collationOf = readCollations(db, side, shape.name);
+      const declarationOf = readDeclarations(db, side, shape.name);
       return columns
-        .filter(({ name, collation }) => collationOf(name) !== collation)
+        .filter(({ name, collation }) => declarationOf(name).collation !== collation)
         .map(({ name }) => foldName(name));
     };
     return [

@@ -1,7 +1,7 @@
 import { type Connection, prepared, quoteName, quoteText } from "./connection.ts";
 import { isSqliteError } from "./library.ts";
 import { foldName, upperName } from "./names.ts";
-import { isToken, tokenize } from "./tokens.ts";
+import { isToken, type Token, tokenize } from "./tokens.ts";
 
 /**
  * Megatest's SQLite reads a double-quoted word that names nothing as text; this program's does so in an existing
@@ -21,10 +21,14 @@ export function respelled(db: Connection, part: string, { table, name, sql }: Sc
     .prepare<[string, string], string>("SELECT lower(name) FROM pragma_table_xinfo(?, ?)")
     .pluck()
     .all(table, part);
-  const known = new Set([...columns, foldName(table), foldName(name)]);
+  return textInQuotes(sql, tokenize(sql), new Set([...columns, foldName(table), foldName(name)]));
+}
+
+/** Returns the SQL with single quotes around each word in double quotes that is none of the lower-case names. */
+export function textInQuotes(sql: string, tokens: readonly Token[], known: ReadonlySet<string>): string {
   let out = "";
   let from = 0;
-  for (const { kind, text, value, start, end } of tokenize(sql)) {
+  for (const { kind, text, value, start, end } of tokens) {
     const isText = kind === "quoted-name" && text.startsWith('"') && !known.has(foldName(value));
     out += sql.slice(from, start) + (isText ? quoteText(value) : text);
     from = end;
@@ -40,37 +44,55 @@ export function isNotUnderstood(error: unknown): error is Error & { code: string
 /** Any SQLite has these; others are a site's own. */
 export type Collation = "BINARY" | "NOCASE" | "RTRIM";
 
-/**
- * Returns what compares a column's values by default: no pragma tells it of a column without an index. BINARY for a
- * site's own, which mtjobs cannot use.
- */
-export function readCollations(db: Connection, part: string, table: string): (column: string) => Collation {
+/** What no pragma tells of a column. */
+export interface Declaration {
+  /** Compares its values by default. BINARY for a site's own, which mtjobs cannot use. */
+  collation: Collation;
+  /** SQL of a generated column, without the parentheses. */
+  generated: string | undefined;
+}
+
+const plain: Declaration = { collation: "BINARY", generated: undefined };
+
+/** Returns what the table's CREATE statement says of a column. */
+export function readDeclarations(
+  db: Connection,
+  part: string,
+  table: string,
+): (column: string) => Declaration {
   const sql = prepared<[string], string>(
     db,
     `SELECT sql FROM ${quoteName(part)}.sqlite_schema WHERE type = 'table' AND name = ? COLLATE NOCASE`,
   )
     .pluck()
     .get(table);
-  const known = declaredCollations(sql ?? "");
-  return (column) => known.get(foldName(column)) ?? "BINARY";
+  const known = declarationsIn(sql ?? "");
+  return (column) => known.get(foldName(column)) ?? plain;
 }
 
-/** Reads the COLLATE of each column of a CREATE TABLE, by its lower-case name. */
-function declaredCollations(createTable: string): Map<string, Collation> {
-  const found = new Map<string, Collation>();
+/** By lower-case name. */
+function declarationsIn(createTable: string): Map<string, Declaration> {
+  const found = new Map<string, Declaration>();
   const tokens = tokenize(createTable);
   let depth = 0;
   let column: string | undefined;
+  let expression: number | undefined;
+  const note = (declared: Partial<Declaration>) => {
+    if (column !== undefined) found.set(column, { ...plain, ...found.get(column), ...declared });
+  };
   for (const [at, token] of tokens.entries()) {
-    if (isToken(token, ")")) depth--;
+    if (isToken(token, ")") && --depth === 1 && expression !== undefined) {
+      note({ generated: createTable.slice(expression, token.start) });
+      expression = undefined;
+    }
     const before = tokens[at - 1];
     // In deeper parentheses are CHECK, DEFAULT and keys, whose COLLATE is their own.
     if (depth === 1 && isToken(before, "(", ",")) column = foldName(token.value);
-    if (depth === 1 && column !== undefined && isToken(before, "COLLATE")) {
+    if (depth === 1 && isToken(before, "COLLATE")) {
       const name = upperName(token.value);
-      found.set(column, name === "NOCASE" || name === "RTRIM" ? name : "BINARY");
+      note({ collation: name === "NOCASE" || name === "RTRIM" ? name : "BINARY" });
     }
-    if (isToken(token, "(")) depth++;
+    if (isToken(token, "(") && ++depth === 2 && isToken(before, "AS")) expression = token.end;
   }
   return found;
 }

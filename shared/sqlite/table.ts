@@ -26,20 +26,41 @@ export function readColumns(db: Connection, part: string, table: string): Column
   });
 }
 
-/** Reads the columns with names as the schema spells them. */
+/** Reads the same columns with names as the schema spells them. */
 export function declaredColumns(db: Connection, part: string, table: string): Column[] {
+  return columnsOf(db, part, table).filter(({ hidden }) => hidden === 0);
+}
+
+/** Reads the columns of a `*`: also generated ones, but for those of a function that SQLite lacks. */
+export function selectedColumns(db: Connection, part: string, table: string): Column[] {
+  const canRead = ({ name }: Column) => {
+    try {
+      db.prepare(`SELECT ${quoteName(name)} FROM ${quoteName(part)}.${quoteName(table)}`);
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  return columnsOf(db, part, table).filter(
+    (column) => column.hidden === 0 || (column.hidden !== 1 && canRead(column)),
+  );
+}
+
+/** `hidden` is 1 for one of a virtual table, 2 or 3 for a generated one. */
+function columnsOf(db: Connection, part: string, table: string): (Column & { hidden: number })[] {
   const rows = prepared<
     [string, string],
-    { name: string; type: string; notnull: number; dflt_value: string | null }
-  >(
-    db,
-    `SELECT name, type, "notnull", dflt_value FROM pragma_table_xinfo(?, ?) WHERE hidden = 0 ORDER BY cid`,
-  ).all(table, part);
-  return rows.map((row) => ({
-    name: row.name,
-    type: row.type,
-    notNull: row.notnull !== 0,
-    defaultSql: row.dflt_value,
+    { name: string; type: string; notnull: number; dflt_value: string | null; hidden: number }
+  >(db, `SELECT name, type, "notnull", dflt_value, hidden FROM pragma_table_xinfo(?, ?) ORDER BY cid`).all(
+    table,
+    part,
+  );
+  return rows.map(({ name, type, notnull, dflt_value: defaultSql, hidden }) => ({
+    name,
+    type,
+    notNull: notnull !== 0,
+    defaultSql,
+    hidden,
   }));
 }
 

@@ -33,7 +33,7 @@ function knownNames(db: Connection, tokens: readonly Token[]): Set<string> {
     db
       .prepare<[], string>(
         `SELECT lower(s.name) FROM main.sqlite_schema AS s UNION
-         SELECT lower(c.name) FROM main.sqlite_schema AS s, pragma_table_info(s.name) AS c WHERE s.type IN ('table', 'view')`,
+         SELECT lower(c.name) FROM main.sqlite_schema AS s, pragma_table_xinfo(s.name) AS c WHERE s.type IN ('table', 'view')`,
       )
       .pluck()
       .all(),

@@ -3,7 +3,9 @@ import type { Side, UnionColumn, UnionTable } from "../../../shared/area-db/run-
 import { type Connection, quoteName } from "../../../shared/sqlite/connection.ts";
 import { typeSql } from "../../../shared/sqlite/missing-columns.ts";
 import { foldName } from "../../../shared/sqlite/names.ts";
+import { textInQuotes } from "../../../shared/sqlite/site-schema.ts";
 import { defaultExpression, isComputed } from "../../../shared/sqlite/table.ts";
+import { isToken, nameOf, tokenize } from "../../../shared/sqlite/tokens.ts";
 import { schemaViews } from "./schema-tables.ts";
 
 export interface Union {
@@ -39,22 +41,46 @@ function armOf(side: Side, table: UnionTable, union: Union): string {
   return `SELECT ${selectedColumns(side, table, union)} FROM ${side}.${quoteName(table.name)} AS x WHERE ${countsOn(side, table, "x", union.rule)}`;
 }
 
-/** Selects megatest.db's columns in its order; missing ones get their default. */
+/** Selects megatest.db's columns in its order; missing ones get their default, or are generated. */
 export function selectedColumns(side: Side, table: UnionTable, union: Union): string {
   return table.columns
     .map((column) => {
+      const text = sideValue(side, table, column, union);
       const name = quoteName(column.name);
-      const key = foldName(column.name);
-      if (table.present[side]?.includes(key) !== true) {
-        const value = `(SELECT ${name} FROM temp.${defaultsOf(table)})`;
-        return `${collated(value, column)} AS ${name}`;
-      }
-      if (isRenamed(side, table, key, union)) return `${collated(originalBlock, column)} AS ${name}`;
-      return table.compared[side].includes(key)
-        ? `x.${name} COLLATE ${column.collation} AS ${name}`
-        : `x.${name}`;
+      return text === `x.${name}` ? text : `${text} AS ${name}`;
     })
     .join(", ");
+}
+
+function sideValue(side: Side, table: UnionTable, column: UnionColumn, union: Union): string {
+  const name = quoteName(column.name);
+  const key = foldName(column.name);
+  if (table.present[side]?.includes(key) !== true) {
+    if (column.generated !== undefined) return collated(generate(side, table, column, union), column);
+    return collated(`(SELECT ${name} FROM temp.${defaultsOf(table)})`, column);
+  }
+  if (isRenamed(side, table, key, union)) return collated(originalBlock, column);
+  return table.compared[side].includes(key) ? `x.${name} COLLATE ${column.collation}` : `x.${name}`;
+}
+
+/** Evaluates a generated column that a side lacks over the columns it names: jobs do not add it there. */
+function generate(
+  side: Side,
+  table: UnionTable,
+  { generated = "", type }: UnionColumn,
+  union: Union,
+): string {
+  const tokens = tokenize(generated);
+  const names = new Set(tokens.map((token, at) => (isToken(tokens[at + 1], "(") ? "" : nameOf(token))));
+  const named = table.columns.filter((column) => names.has(foldName(column.name)));
+  const known = new Set(named.map((column) => foldName(column.name)));
+  const expression = textInQuotes(generated, tokens, known);
+  const value = type === "" ? `(${expression})` : `CAST((${expression}) AS ${typeSql(type)})`;
+  const values = named.map(
+    (column) => `${sideValue(side, table, column, union)} AS ${quoteName(column.name)}`,
+  );
+  const from = values.length === 0 ? "" : ` FROM (SELECT ${values.join(", ")})`;
+  return `(SELECT ${value}${from})`;
 }
 
 /** Has an expression compared as the column is: each arm of a view compares by its own. */
@@ -80,8 +106,10 @@ const originalBlock =
  * value as SQLite does: CAST makes 0 of the text 'n/a' in a column of integers.
  */
 function defaultsTable(table: UnionTable, union: Union): string[] {
-  const missing = table.columns.filter(({ name }) =>
-    sidesOf(table, union).some((side) => table.present[side]?.includes(foldName(name)) !== true),
+  const missing = table.columns.filter(
+    ({ name, generated }) =>
+      generated === undefined &&
+      sidesOf(table, union).some((side) => table.present[side]?.includes(foldName(name)) !== true),
   );
   if (missing.length === 0) return [];
   const columns = missing.map((column) => {
