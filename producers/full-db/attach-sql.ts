@@ -12,7 +12,7 @@ import { viewStatements } from "./rewrite/views.ts";
 export function attachSql({ megatestDb, completedDb }: ReadFiles): string {
   const reader = openReader({ main: megatestDb, source: "megatest.db", megatestDb, completedDb });
   try {
-    const { union } = reader;
+    const { union, siteViews } = reader;
     if (union === undefined) return "";
     const attach =
       union.rule === undefined
@@ -22,6 +22,7 @@ export function attachSql({ megatestDb, completedDb }: ReadFiles): string {
       `-- For a connection to ${megatestDb.replaceAll(/\s/g, " ")}. Queries only: restore runs to change them.`,
       attach,
       ...viewStatements(union),
+      ...siteViews,
       "",
     ].join("\n");
   } finally {

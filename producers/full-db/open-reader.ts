@@ -15,6 +15,7 @@ import { openSqlite } from "../../shared/sqlite/library.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { createViews, type Union, viewStatements } from "./rewrite/views.ts";
+import { createSiteViews, readSiteViews } from "./site-views.ts";
 
 export interface OpenOptions {
   /** False: only main, unchanged; default true. */
@@ -29,6 +30,8 @@ export interface Reader {
   db: Connection;
   /** Undefined without full-db mode. */
   union: Union | undefined;
+  /** SQL of the site's own views, for a connection that has those of the union. */
+  siteViews: readonly string[];
   /** Returns true if a schema has changed so that the views would be others. */
   isOutdated(): boolean;
   /** May be called twice. */
@@ -59,7 +62,7 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
     assertMegatest(db, files.main);
     if (!fullDb) {
       db.pragma("query_only = ON");
-      return { db, union: undefined, isOutdated: () => false, close };
+      return { db, union: undefined, siteViews: [], isOutdated: () => false, close };
     }
     return { db, ...showUnion(db, files), close };
   } catch (error) {
@@ -82,26 +85,31 @@ function watchSchemas(db: Connection, sides: readonly Side[], isSame: () => bool
   };
 }
 
-function showUnion(db: Connection, files: ReadFiles): Pick<Reader, "union" | "isOutdated"> {
+function showUnion(db: Connection, files: ReadFiles): Omit<Reader, "db" | "close"> {
   const attached = attachCompleted(db, files);
   let reference: ReferenceColumns | undefined;
   const read = () => {
     reference = referenceOf(db, files, reference);
     const tables = readUnionTables(db, attached, reference);
     const rule = attached ? readRule(db) : undefined;
-    return { tables, rule, renamedBlocks: attached && hasTable(db, "completed", "mtjobs_archived") };
+    const renamedBlocks = attached && hasTable(db, "completed", "mtjobs_archived");
+    return { union: { tables, rule, renamedBlocks }, ofSite: readSiteViews(db) };
   };
+  const textOf = ({ union, ofSite }: ReturnType<typeof read>) =>
+    JSON.stringify([viewStatements(union), ofSite]);
   // Watched before they are read.
   const isOutdated = watchSchemas(
     db,
     attached ? ["main", "completed"] : ["main"],
-    () => viewStatements(read()).join() === viewStatements(union).join(),
+    () => textOf(read()) === shown,
   );
-  const union: Union = read();
+  const { union, ofSite } = read();
+  const shown = textOf({ union, ofSite });
   createViews(db, union);
+  const siteViews = createSiteViews(db, ofSite);
   // No statement may hide a view behind a table.
   db.pragma("query_only = ON");
-  return { union, isOutdated };
+  return { union, siteViews, isOutdated };
 }
 
 /** Attaches completed-runs.db after main, so that it is read after main: see `run-sides.ts`. */

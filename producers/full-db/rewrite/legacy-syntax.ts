@@ -1,4 +1,6 @@
 import { type Connection, quoteText } from "../../../shared/sqlite/connection.ts";
+import { foldName } from "../../../shared/sqlite/names.ts";
+import { isNotUnderstood } from "../../../shared/sqlite/site-schema.ts";
 import { isToken, nameOf, type Token } from "../../../shared/sqlite/tokens.ts";
 
 const rowids = new Set(["rowid", "_rowid_", "oid"]);
@@ -29,15 +31,19 @@ function spell(token: Token, names: ReadonlySet<string>): string {
 
 /** Returns the lower-case names of tables, columns and the query's own aliases after AS. */
 function knownNames(db: Connection, tokens: readonly Token[]): Set<string> {
-  const names = new Set(
-    db
-      .prepare<[], string>(
-        `SELECT lower(s.name) FROM main.sqlite_schema AS s UNION
-         SELECT lower(c.name) FROM main.sqlite_schema AS s, pragma_table_xinfo(s.name) AS c WHERE s.type IN ('table', 'view')`,
-      )
-      .pluck()
-      .all(),
-  );
+  const schema = db
+    .prepare<[], { type: string; name: string }>("SELECT type, name FROM main.sqlite_schema")
+    .all();
+  const names = new Set(schema.map(({ name }) => foldName(name)));
+  const columns = db.prepare<[string], string>("SELECT lower(name) FROM pragma_table_xinfo(?)").pluck();
+  for (const { name } of schema.filter(({ type }) => type === "table" || type === "view")) {
+    try {
+      for (const column of columns.all(name)) names.add(column);
+    } catch (error) {
+      // A view of the site's that SQLite does not understand; the query may be of something else.
+      if (!isNotUnderstood(error)) throw error;
+    }
+  }
   for (const [index, token] of tokens.entries()) {
     const name = nameOf(token);
     if (name !== undefined && isToken(tokens[index - 1], "AS")) names.add(name);
