@@ -56,12 +56,12 @@ export class FullDb {
 
   /** Its `prepare` reads the views without rewriting, and SQLite's lists of tables include those of mtjobs. */
   get connection(): Connection {
-    return this.#current().db;
+    return this.#current(true).db;
   }
 
   /** For SQL of `connection`: which runs count in completed-runs.db; undefined if there is none. */
   get rule(): Rule | undefined {
-    return this.#current().union?.rule;
+    return this.#current(true).union?.rule;
   }
 
   /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */
@@ -70,9 +70,9 @@ export class FullDb {
     checkStatement(given, this.#fullDb);
     const sql = this.#fullDb ? withoutOurTables(query, given) : query;
     const tokens = sql === query ? given : tokenize(sql);
-    let reader = this.#current();
+    let reader = this.#current(true);
     let statement = this.#prepare(sql, tokens);
-    const isStale = () => this.#current() !== reader;
+    const isStale = (atOnce?: boolean) => this.#current(atOnce) !== reader;
     const run = <T extends object>(
       work: (prepared: Prepared) => T,
       discard: (result: T) => void = () => undefined,
@@ -149,9 +149,9 @@ export class FullDb {
   }
 
   /** Opens the files again if the views no longer fit them: the first reduce, or a new column. */
-  #current(): Reader {
+  #current(atOnce?: boolean): Reader {
     const appeared = !this.#attached && hasCompleted(this.files);
-    if (appeared || this.#reader.isOutdated()) {
+    if (appeared || this.#reader.isOutdated(atOnce)) {
       const reader = this.#open();
       this.#replaced.push(this.#reader);
       this.#reader = reader;
@@ -235,13 +235,17 @@ function columnNames(statement: Database.Statement<unknown[], unknown>): string[
  * Returns undefined if the result is stale. Tests for that afterwards: a change while the query waited for a lock is
  * not missed.
  */
-function attempt<T>(work: () => T, isStale: () => boolean, discard: (result: T) => void): T | undefined {
+function attempt<T>(
+  work: () => T,
+  isStale: (atOnce?: boolean) => boolean,
+  discard: (result: T) => void,
+): T | undefined {
   let result: T;
   try {
     result = work();
   } catch (error) {
     // A view may name a column that was dropped.
-    if (isNotUnderstood(error) && isStale()) return undefined;
+    if (isNotUnderstood(error) && isStale(true)) return undefined;
     throw error;
   }
   let stale = true;

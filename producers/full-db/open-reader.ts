@@ -32,8 +32,11 @@ export interface Reader {
   union: Union | undefined;
   /** SQL of the site's own views, for a connection that has those of the union. */
   siteViews: readonly string[];
-  /** Returns true if a schema has changed so that the views would be others. */
-  isOutdated(): boolean;
+  /**
+   * Returns true if a schema has changed so that the views would be others. While the views stand for all columns, that
+   * cannot make a value wrong, and is looked for once a second unless it must be known `atOnce`.
+   */
+  isOutdated(atOnce?: boolean): boolean;
   /** May be called twice. */
   close(): void;
 }
@@ -71,14 +74,24 @@ export function openReader(files: ReadFiles, options: OpenOptions = {}): Reader 
   }
 }
 
+/** How often a change that makes no value wrong is looked for, ms: it costs as much as a small query. */
+const watchMs = 1_000;
+
 /** Calls `isSame` only if a schema has changed: a job that sets triggers aside changes it for each slice. */
-function watchSchemas(db: Connection, sides: readonly Side[], isSame: () => boolean): () => boolean {
+function watchSchemas(
+  db: Connection,
+  sides: readonly Side[],
+  { isSame, isComplete }: { isSame: () => boolean; isComplete: () => boolean },
+): Reader["isOutdated"] {
   const read = () =>
     sides.map((side) => prepared<[], number>(db, `PRAGMA ${side}.schema_version`).pluck().get()).join();
   let known = read();
-  return () => {
+  let readAt = performance.now();
+  return (atOnce = !isComplete()) => {
+    if (!atOnce && performance.now() - readAt < watchMs) return false;
     // Read first, so that a change during the comparison is noticed next time.
     const now = read();
+    readAt = performance.now();
     if (now !== known && !isSame()) return true;
     known = now;
     return false;
@@ -98,18 +111,31 @@ function showUnion(db: Connection, files: ReadFiles): Omit<Reader, "db" | "close
   const textOf = ({ union, ofSite }: ReturnType<typeof read>) =>
     JSON.stringify([viewStatements(union), ofSite]);
   // Watched before they are read.
-  const isOutdated = watchSchemas(
-    db,
-    attached ? ["main", "completed"] : ["main"],
-    () => textOf(read()) === shown,
-  );
+  const isOutdated = watchSchemas(db, attached ? ["main", "completed"] : ["main"], {
+    isSame: () => textOf(read()) === shown,
+    isComplete: () => complete,
+  });
   const { union, ofSite } = read();
   const shown = textOf({ union, ofSite });
+  const complete = hasAll(union);
   createViews(db, union);
   const siteViews = createSiteViews(db, ofSite);
   // No statement may hide a view behind a table.
   db.pragma("query_only = ON");
   return { union, siteViews, isOutdated };
+}
+
+/** Returns true if both sides have every column, and completed-runs.db every table that decides on values. */
+function hasAll({ tables, rule, renamedBlocks }: Union): boolean {
+  const isThere = (columns: readonly string[] | undefined, all: number) => columns?.length === all;
+  return (
+    rule !== undefined &&
+    renamedBlocks &&
+    tables.every(
+      ({ columns, present: { main, completed } }) =>
+        isThere(main, columns.length) && isThere(completed, columns.length),
+    )
+  );
 }
 
 /** Attaches completed-runs.db after main, so that it is read after main: see `run-sides.ts`. */
