@@ -13,6 +13,7 @@ import {
   newArea,
   type Place,
   readColumn,
+  rejectionOf,
   settleTimes,
 } from "../../support/area.ts";
 import { reduceSafely, runReduce, runRepair, runRestore, unionOf } from "../../support/queue.ts";
@@ -158,6 +159,20 @@ describe("what serves queries only", () => {
     expect(completedColumn(area, "SELECT name FROM sqlite_schema WHERE name LIKE 'site_words%'")).toEqual([
       "site_words_insert",
     ]);
+  });
+});
+
+describe("a view that names its database", () => {
+  it("is refused by name, with nothing changed, and not called damage", async () => {
+    const area = smallArea();
+    edit(area, ["area"], (db) => db.exec("CREATE VIEW seen AS SELECT id FROM main.runs"));
+    const before = fingerprint(area.directory);
+    expect(await rejectionOf(runReduce(area))).toMatchObject({
+      code: "unknown-schema",
+      message: "view seen names the database main before a table",
+      hint: expect.stringContaining('without "main."'),
+    });
+    expect(fingerprint(area.directory)).toEqual(before);
   });
 });
 
