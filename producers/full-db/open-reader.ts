@@ -12,6 +12,7 @@ import { JobsError, systemCode } from "../../shared/errors.ts";
 import { type Connection, prepared } from "../../shared/sqlite/connection.ts";
 import { journalMode } from "../../shared/sqlite/journal.ts";
 import { openSqlite } from "../../shared/sqlite/library.ts";
+import { foldName } from "../../shared/sqlite/names.ts";
 import { hasTable } from "../../shared/sqlite/table.ts";
 import { hasCompleted, type ReadFiles } from "./locate.ts";
 import { createViews, type Union, viewStatements } from "./rewrite/views.ts";
@@ -117,7 +118,8 @@ function showUnion(db: Connection, files: ReadFiles): Omit<Reader, "db" | "close
   });
   const { union, ofSite } = read();
   const shown = textOf({ union, ofSite });
-  const complete = hasAll(union);
+  // A view of the site's own may be made again with another meaning.
+  const complete = hasAll(union) && ofSite.length === 0;
   createViews(db, union);
   const siteViews = createSiteViews(db, ofSite);
   // No statement may hide a view behind a table.
@@ -127,13 +129,13 @@ function showUnion(db: Connection, files: ReadFiles): Omit<Reader, "db" | "close
 
 /** Returns true if both sides have every column, and completed-runs.db every table that decides on values. */
 function hasAll({ tables, rule, renamedBlocks }: Union): boolean {
-  const isThere = (columns: readonly string[] | undefined, all: number) => columns?.length === all;
+  const isThere = (present: readonly string[] | undefined, columns: readonly { name: string }[]) =>
+    columns.every(({ name }) => present?.includes(foldName(name)) === true);
   return (
     rule !== undefined &&
     renamedBlocks &&
     tables.every(
-      ({ columns, present: { main, completed } }) =>
-        isThere(main, columns.length) && isThere(completed, columns.length),
+      ({ columns, present: { main, completed } }) => isThere(main, columns) && isThere(completed, columns),
     )
   );
 }

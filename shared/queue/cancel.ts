@@ -78,7 +78,8 @@ async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<
   const id = job.id ?? "";
   const [key, logKey] = [queue.toKey(id), queue.toKey(`${id}:logs`)];
   const [record, log] = await Promise.all([redis.hgetall(key), redis.lrange(logKey, 0, -1)]);
-  const begun = hasBegun(job);
+  // As it is now: a worker may have taken it and put it back since it was read.
+  const begun = record.processedOn !== undefined || Number(record.ats ?? 0) > 0;
   await job.remove();
   const now = Date.now();
   const written = redis

@@ -31,9 +31,13 @@ interface FileIdentity {
 /** What the attached files were when they were opened, by connection. */
 const opened = new WeakMap<Connection, Map<string, FileIdentity | undefined>>();
 
-function noteOpened(db: Connection, file: string): void {
+/** @param before what it was right before it was attached */
+function noteOpened(db: Connection, file: string, before: FileIdentity | undefined): void {
+  const is = identityOf(file);
+  // If it was replaced meanwhile, which of the two was opened is not known.
+  if (before !== undefined && is?.ino !== before.ino) throw notInPlace(file, is);
   const files = opened.get(db) ?? new Map();
-  opened.set(db, files.set(file, identityOf(file)));
+  opened.set(db, files.set(file, is));
 }
 
 function identityOf(file: string): FileIdentity | undefined {
@@ -49,16 +53,15 @@ function identityOf(file: string): FileIdentity | undefined {
 export function assertInPlace(db: Connection): void {
   for (const [file, was] of opened.get(db) ?? []) {
     const is = identityOf(file);
-    if (was !== undefined && is?.dev === was.dev && is.ino === was.ino) continue;
-    throw new JobsError(
-      "io",
-      `${file} was ${is === undefined ? "removed" : "replaced"} while it was in use`,
-      {
-        hint: replacedHint,
-        details: { file },
-      },
-    );
+    if (was === undefined || is?.dev !== was.dev || is.ino !== was.ino) throw notInPlace(file, is);
   }
+}
+
+function notInPlace(file: string, is: FileIdentity | undefined): JobsError {
+  return new JobsError("io", `${file} was ${is === undefined ? "removed" : "replaced"} while it was in use`, {
+    hint: replacedHint,
+    details: { file },
+  });
 }
 
 export function filesAtHand(): string[] {
@@ -156,9 +159,10 @@ function emptyDatabase(): Buffer {
 /** Attaches one more file; on failure nothing is attached, so it can be retried. */
 export function attach(db: Connection, part: AttachedPart, file: string): void {
   noteAttached(db, file);
+  const before = identityOf(file);
   db.prepare(`ATTACH ? AS ${part}`).run(file);
   try {
-    noteOpened(db, file);
+    noteOpened(db, file, before);
     commitDurably(db, part, file);
     db.pragma(`${part}.cache_size = -16000`);
   } catch (error) {

@@ -15,7 +15,7 @@ export const mayExceed = (value: string, bound: string) => `+${value} > ${bound}
 
 /** SQL: a time that is not in seconds. A number stored as text is. */
 export const isOddTime = (value: string) =>
-  `(${mayExceed(value, String(lastPlausible))} AND ${value} <> '' AND (CAST(${value} AS INTEGER) > ${lastPlausible}
+  `((${mayExceed(value, String(lastPlausible))}) IS TRUE AND ${value} <> '' AND (CAST(${value} AS INTEGER) > ${lastPlausible}
     OR typeof(${value}) NOT IN ('integer', 'real') AND (typeof(${value}) <> 'text' OR ${value} GLOB '*[^0-9.]*')))`;
 
 /** SQL: truncated, for messages. */

@@ -4,7 +4,7 @@ import { dirname } from "node:path";
 import { serverText } from "../../shared/area/servers.ts";
 import type { ReducePayload } from "../../shared/contract/payload.ts";
 import { toJobsError } from "../../shared/errors.ts";
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { assertInPlace, prepared } from "../../shared/sqlite/connection.ts";
 import { lifeOf } from "../../shared/sqlite/times.ts";
 import { aliveServers } from "../area-db/alive-servers.ts";
 import { fileNames, type Source } from "../area-db/databases.ts";
@@ -70,6 +70,8 @@ async function vacuumUnlessHindered(
     return undefined;
   } catch (error) {
     const { code, message } = toJobsError(error);
+    // That a database is not in its place any more is no matter of the vacuum alone.
+    assertInPlace(session.db);
     if (code === "busy") return "another program is using it; the next job will try again";
     if (code === "unknown-schema") return message;
     if (code === "disk-full") return `${message}; free some space, and the next job will do it`;

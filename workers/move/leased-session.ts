@@ -89,7 +89,8 @@ export class LeasedSession extends JobSession {
       (inThreads) =>
         inThreads
           ? startSourceWriters(setups, signal, enter)
-          : openSourceWriters(setups, signal, { failpoint, enter }),
+          : // If waiting fails the job ends, and the writer learns by the signal when.
+            openSourceWriters(setups, signal, { failpoint, enter: () => enter().catch(() => {}) }),
       enter,
       failpoint,
     );

@@ -39,6 +39,20 @@ describe("a full-db connection that stays open", () => {
     db.close();
   });
 
+  it("reads the values of a column that was renamed before a run moved, though the number of columns is the same", async () => {
+    const { area, files } = await divideArea([1], { extraColumns: { tests: "old TEXT" } });
+    edit(area, ["area", "cache", "ref"], (each) =>
+      each.exec("ALTER TABLE tests RENAME COLUMN old TO new; UPDATE tests SET new = 'kept' WHERE run_id = 2"),
+    );
+    const db = new FullDb(files);
+    const count = db.prepare("SELECT count(*) AS n FROM tests WHERE new = 'kept'");
+    const counted = count.all();
+    expect(counted).not.toEqual([{ n: 0 }]);
+    await runReduce(area, { runId: [2] });
+    expect(count.all()).toEqual(counted);
+    db.close();
+  });
+
   it("is not opened again for a change that leaves the columns as they are", async () => {
     const { area, files } = await divideArea([1]);
     const db = new FullDb(files);

@@ -44,13 +44,10 @@ function writeByForce(file: string, sql: string): void {
 
 const lateWrite = "UPDATE tests SET comment = 'late' WHERE id = 2";
 
-/** What a failing disk does to a page of the steps. */
-async function damage(file: string): Promise<void> {
+/** What a failing disk does to a page of a table. */
+async function damage(file: string, table = "test_steps"): Promise<void> {
   const db = new Database(file, { readonly: true });
-  const root = db
-    .prepare("SELECT rootpage FROM sqlite_schema WHERE name = 'test_steps'")
-    .pluck()
-    .get() as number;
+  const root = db.prepare("SELECT rootpage FROM sqlite_schema WHERE name = ?").pluck().get(table) as number;
   const size = db.pragma("page_size", { simple: true }) as number;
   db.close();
   const handle = await open(file, "r+");
@@ -98,6 +95,31 @@ describe("a divergent cache that cannot be merged is kept and named, and the mig
     expect(await at.end()).toMatchObject({ settled: true, warnings: [warning] });
     expect(existsSync(at.directory)).toBe(false);
     expect(existsSync(at.area.cacheDb)).toBe(true);
+  });
+
+  it("but its rows are merged if only its ref is damaged", async () => {
+    const at = await switched();
+    writeByForce(at.area.cacheDb, "INSERT INTO runs (runname, state, event_time) VALUES ('late', 'new', 5)");
+    writeFileSync(at.area.refDb, "no database at all\n".repeat(999));
+    // As an attempt at another cache may have left it.
+    writeFileSync(at.stray(1).replace(/\.db$/, "-ref.db"), "");
+    await at.watch();
+    expect(existsSync(at.stray(1))).toBe(true);
+    expect(existsSync(at.stray(1).replace(/\.db$/, "-ref.db"))).toBe(false);
+    expect(await at.end()).toMatchObject({ settled: true, strays: { merged: 1 } });
+    const late = "SELECT count(*) FROM runs WHERE runname = 'late'";
+    expect([at.there.cacheDb, at.area.megatestDb].flatMap((file) => readColumn(file, late))).toEqual([1, 1]);
+  });
+
+  it("unless what is damaged is a database of the home: the migration does not settle", async () => {
+    const at = await switched();
+    writeByForce(at.area.cacheDb, lateWrite);
+    await at.watch();
+    // Of the archives only the merge reads it.
+    await damage(at.there.cacheDb, "archives");
+    await expect(at.end()).rejects.toMatchObject({ code: "corrupt" });
+    expect(existsSync(at.stray(1))).toBe(true);
+    expect(migrationRow(at.area)?.state).toBe("switched");
   });
 
   it.each([

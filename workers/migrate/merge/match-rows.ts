@@ -29,14 +29,22 @@ export function attachDivergent(db: Connection, { divergent, base, own }: Diverg
     file == null ? [] : [{ name, file }],
   );
   db.pragma("trusted_schema = OFF");
-  for (const { name, file } of files) {
-    noteAttached(db, file);
-    db.prepare(`ATTACH ? AS ${name}`).run(file);
-  }
-  return () => {
-    for (const { name } of files) db.exec(`DETACH ${name}`);
+  const attached: string[] = [];
+  const detach = () => {
+    for (const name of attached.splice(0)) db.exec(`DETACH ${name}`);
     db.pragma("trusted_schema = ON");
   };
+  try {
+    for (const { name, file } of files) {
+      noteAttached(db, file);
+      db.prepare(`ATTACH ? AS ${name}`).run(file);
+      attached.push(name);
+    }
+    return detach;
+  } catch (error) {
+    detach();
+    throw error;
+  }
 }
 
 /** @throws JobsError `unknown-schema` if a table of the divergent cache lacks a column by which rows are matched */

@@ -51,13 +51,15 @@ export async function mergeCache({ session, ...files }: MergeOptions): Promise<M
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
       const match = await session.read(() => new RowMatch(session, record, parents, files));
+      // Before the lock, since it may scan tables.
+      const referred = await session.read(() => largestReferred(session, record));
       let ids: bigint[] = [];
       const next = (from: bigint) => {
         ids = preparedIds<{ from: bigint }>(db, match.candidates(chunk)).all({ from });
         return ids.at(-1);
       };
       for await (const _ of session.idRangesBy(next)) {
-        const { merged, kept } = await settle({ session, record, match, parents, ids });
+        const { merged, kept } = await settle({ session, record, match, parents, referred, ids });
         total.merged += merged;
         total.kept += kept;
       }
@@ -73,6 +75,8 @@ interface Settling {
   record: RecordPlan;
   match: RowMatch;
   parents: ParentIds;
+  /** No new id may be one that rows refer to. */
+  referred: bigint;
   ids: readonly bigint[];
 }
 
@@ -109,7 +113,7 @@ function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
   }
   return verdict.does === "update"
     ? update(session, record, id, verdict.home)
-    : insert(session, record, id, verdict.parent);
+    : insert(settling, id, verdict.parent);
 }
 
 function update(session: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
@@ -122,13 +126,13 @@ function update(session: AreaSession, record: RecordPlan, id: bigint, home: bigi
   return home;
 }
 
-function insert(session: AreaSession, record: RecordPlan, id: bigint, parent: bigint | null): bigint {
+function insert({ session, record, referred }: Settling, id: bigint, parent: bigint | null): bigint {
   const { db } = session;
   const { table } = record;
   const columns = divergentColumns(session, record);
   const above =
     record.parent === null ? { names: [], values: "" } : { names: [record.parent], values: ":parent, " };
-  const home = isFree(session, record, id) ? id : nextId(session, record);
+  const home = isFree(session, record, id) ? id : nextId(session, record, referred);
   prepared<{ home: bigint; id: bigint; parent: bigint | null }>(
     db,
     `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
@@ -157,16 +161,20 @@ function isFree(
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
 }
 
+const largest = (ids: readonly bigint[]) => ids.reduce((a, b) => (a > b ? a : b));
+
+function largestReferred({ db, sources }: AreaSession, { table, synced }: RecordPlan): bigint {
+  if (!synced) return 0n;
+  return largest(
+    [...sources, "completed" as const].map((part) => largestReference(db, part, table as IdentifiedTable)),
+  );
+}
+
 /** Returns an id above all others; for a table that never syncs, below if none is free above. */
-function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan): bigint {
+function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan, referred: bigint): bigint {
   const parts = synced ? ([...sources, "completed"] as const) : (["cache"] as const);
-  const largest = (ids: readonly bigint[]) => ids.reduce((a, b) => (a > b ? a : b));
   const highest = largest(parts.map((part) => largestId(db, `${part}.${table}`) ?? 0n));
-  if (synced) {
-    const identified = table as IdentifiedTable;
-    const referred = largest(parts.map((part) => largestReference(db, part, identified)));
-    return idAbove(identified, largest([highest, referred]));
-  }
+  if (synced) return idAbove(table as IdentifiedTable, largest([highest, referred]));
   return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 

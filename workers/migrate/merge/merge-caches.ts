@@ -29,11 +29,17 @@ export async function mergeCaches(session: MigrationSession, row: MigrationRow):
   if (missing !== undefined) return { ...total, warnings: notMerged(area, row.token, missing) };
   const rows = await session.read(() => areaSession(session));
   for (const n of divergentCacheNumbers(area, row.token)) {
-    const merge = (files: DivergentFiles) => mergeCache({ session: rows, ...files });
+    let isSound = false;
+    const merge = (files: DivergentFiles) => {
+      isSound = true;
+      return mergeCache({ session: rows, ...files });
+    };
     let merged: Merged | undefined;
     try {
       merged = await withHandedOver(session, row, n, merge);
     } catch (error) {
+      // Its copies were checked before the merge: this damage is the home's.
+      if (isSound && toJobsError(error).code === "corrupt") throw error;
       warnings.push(keptWhole(divergentCacheFiles(migrationDirectory(area, row.token), n).cache, error));
       context.log(warnings.at(-1) ?? "");
     }

@@ -1,4 +1,4 @@
-import { existsSync, statSync } from "node:fs";
+import { existsSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import type { Area } from "../../../shared/area/area.ts";
 import { type CachePair, cacheAt } from "../../../shared/area/cache/cache.ts";
@@ -151,13 +151,18 @@ export async function exportDivergentCache(source: DivergentCache, o: ExportOpti
     await session.commit(part, () => closeDatabase(session.db, part, mark, { known: false }));
   });
   const to = divergentCacheFiles(o.directory, o.n);
-  if (source.ref !== undefined)
-    await copyAside({ from: source.ref, target: to.ref, stepToken, model, signal });
+  if (source.ref === undefined) removeLeftRef(to.ref);
+  else await copyAside({ from: source.ref, target: to.ref, stepToken, model, signal });
   await copyAside({ from: source.cache, target: to.cache, stepToken, model, signal });
   await withDivergentCache(source, o, (session, part) =>
     session.commit(part, () => recordKnown(session.db, part)),
   );
   return await integrityInThread(to.cache, signal);
+}
+
+/** Removes the ref of a cache that could not be copied under this number: it is no ancestor of the next one's rows. */
+function removeLeftRef(file: string): void {
+  rmSync(file, { force: true });
 }
 
 async function withDivergentCache(
@@ -202,6 +207,7 @@ export async function exportForeign(
     if (ref !== undefined) base = await retryWhileBusy(signal, () => copySound(ref, foreign));
     if (typeof base === "object")
       await copyAside({ from: base.file, target: to.ref, stepToken, model, signal });
+    else removeLeftRef(to.ref);
     await copyAside({ from: copy.file, target: to.cache, stepToken, model, signal });
   } finally {
     copy.remove();

@@ -2,6 +2,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
+import { toJobsError } from "../../../shared/errors.ts";
 import { reopenDatabase } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
 import { divergentCacheFiles } from "../pair/divergent-caches.ts";
@@ -67,8 +68,22 @@ async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise
 /** A concurrent watch on another host counts from 1. */
 const snapshotNumber = 999_999;
 
+/**
+ * Keeps the snapshot as a divergent cache. One that is damaged or not to be trusted stays where it is: the home has
+ * moved, and must open.
+ */
+async function keepSnapshot(session: MigrationSession, directory: string): Promise<void> {
+  try {
+    await copySnapshot(session, directory);
+  } catch (thrown) {
+    const { code, message } = toJobsError(thrown);
+    if (!["corrupt", "not-owner", "conflict", "not-an-area"].includes(code)) throw thrown;
+    session.context.log(`The snapshot in ${directory} is not merged, and is kept: ${message}.`);
+  }
+}
+
 /** Copies the snapshot, the cache last: if it exists, the copy is complete. */
-async function keepSnapshot({ area, token, context }: MigrationSession, directory: string): Promise<void> {
+async function copySnapshot({ area, token, context }: MigrationSession, directory: string): Promise<void> {
   const { settings, signal } = context;
   const to = divergentCacheFiles(directory, snapshotNumber);
   if (checkHandedOver({ area, settings }, to.cache)) return;

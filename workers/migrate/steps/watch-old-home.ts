@@ -107,7 +107,7 @@ async function copyDivergentCaches(
 async function exportOwn(
   divergent: DivergentCache,
   o: ExportOptions,
-  { log }: JobContext,
+  { log }: Pick<JobContext, "log">,
 ): Promise<string | undefined> {
   try {
     const [problem] = await exportDivergentCache(divergent, o);
@@ -115,8 +115,11 @@ async function exportOwn(
     return undefined;
   } catch (thrown) {
     const error = toJobsError(thrown);
-    if (error.code === "corrupt") return error.message;
-    throw thrown;
+    if (error.code !== "corrupt") throw thrown;
+    if (divergent.ref === undefined) return error.message;
+    // The cache may be sound: without a ref its rows are compared with the migration's base.
+    log(`${divergent.directory}: ${error.message}; it is copied without its ref.`);
+    return await exportOwn({ ...divergent, ref: undefined }, o, { log });
   }
 }
 
