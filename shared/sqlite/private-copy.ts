@@ -44,20 +44,30 @@ export interface PrivateCopy {
  *   another file; `disk-full`; `io`
  */
 export function copyPrivately(path: string, expected: ExpectedFile): PrivateCopy {
-  const directory = mkdtempSync(join(tmpdir(), "mtjobs-copy-"));
-  const remove = () => rmSync(directory, { recursive: true, force: true });
+  const copy = placeForCopy();
   try {
-    const file = join(directory, "copy.db");
-    for (let left = 3; !copyAtRest(path, file, expected); left--) {
-      if (left === 1) throw new JobsError("busy", `${path} is being written to`);
-      pauseForTick();
-    }
-    settle(file);
-    return { file, remove };
+    copyTo(copy.file, path, expected);
+    return copy;
   } catch (error) {
-    remove();
+    copy.remove();
     throw error;
   }
+}
+
+/** Makes a private directory for a copy, which is not there yet. */
+export function placeForCopy(): PrivateCopy {
+  const directory = mkdtempSync(join(tmpdir(), "mtjobs-copy-"));
+  const remove = () => rmSync(directory, { recursive: true, force: true });
+  return { file: join(directory, "copy.db"), remove };
+}
+
+/** `copyPrivately` to the file of `placeForCopy`; may be repeated. */
+export function copyTo(file: string, path: string, expected: ExpectedFile): void {
+  for (let left = 3; !copyAtRest(path, file, expected); left--) {
+    if (left === 1) throw new JobsError("busy", `${path} is being written to`);
+    pauseForTick();
+  }
+  settle(file);
 }
 
 interface Source {

@@ -1,8 +1,17 @@
 import type { FileDigest } from "../../../shared/contract/migration-row.ts";
 import { builtFile } from "../../../shared/process.ts";
+import type { ExpectedFile } from "../../../shared/sqlite/private-copy.ts";
 import { ThreadPool } from "../../threads/thread-pool.ts";
 
+/** A database and where to copy it; see `copyTo`. */
+export interface Copying {
+  file: string;
+  path: string;
+  expected: ExpectedFile;
+}
+
 export interface DigestCalls {
+  copy(copying: Copying): void;
   /** @throws JobsError `corrupt` if SQLite finds damage */
   digest(file: string): FileDigest;
   integrity(file: string): string[];
@@ -47,6 +56,11 @@ export async function digestInThread(
   return Object.fromEntries(
     done.flatMap((outcome) => (outcome.status === "fulfilled" ? [outcome.value] : [])),
   );
+}
+
+/** Copies a database in a thread. @throws JobsError as `copyPrivately`, and the signal's reason if aborted */
+export async function copyInThread(copying: Copying, signal: AbortSignal): Promise<void> {
+  await inThread(signal, (thread) => thread.call("copy", copying));
 }
 
 /** `integrityOf` in a thread. @throws the signal's reason if aborted */

@@ -2,12 +2,12 @@ import { type BigIntStats, lstatSync, statSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import type { Area } from "../../../shared/area/area.ts";
 import { userId, userText } from "../../../shared/area/user-name.ts";
-import { JobsError, toJobsError } from "../../../shared/errors.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import type { Settings } from "../../../shared/settings/settings.ts";
-import { copyPrivately, type ExpectedFile, type PrivateCopy } from "../../../shared/sqlite/private-copy.ts";
+import { type PrivateCopy, placeForCopy } from "../../../shared/sqlite/private-copy.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { assertSound } from "./digest.ts";
-import { integrityInThread } from "./digest-in-thread.ts";
+import { copyInThread, integrityInThread } from "./digest-in-thread.ts";
 
 // Hosts hand databases over in `.mtjobs/migration/<token>/`. Any user who may write to `.mtjobs` can put a link to a
 // private file there, which a job would read into the area.
@@ -70,17 +70,6 @@ function trustedOwners({ megatestDb }: Area, { user }: Handing["settings"]): num
   return owners.filter((uid) => uid !== undefined);
 }
 
-/** `copyPrivately`; without this, a damaged file would be reported as one of the databases in use. */
-function copyNamed(file: string, expected: ExpectedFile): PrivateCopy {
-  try {
-    return copyPrivately(file, expected);
-  } catch (thrown) {
-    const { code, message } = toJobsError(thrown);
-    if (code === "corrupt") assertSound(file, [message]);
-    throw thrown;
-  }
-}
-
 /**
  * Copies a database as `checkHandedOver` wants it. Whatever takes its place after the check, only such a file is read,
  * and SQLite opens the copy alone. Undefined if it does not exist.
@@ -93,26 +82,19 @@ export async function copyHandedOver(
   signal: AbortSignal,
 ): Promise<PrivateCopy | undefined> {
   const { area, settings } = handing;
-  const copied = await retryWhileBusy(signal, () => {
-    if (!checkHandedOver(handing, file)) return undefined;
-    // Of any size: a trusted user has made it.
-    const expected = { uid: trustedOwners(area, settings), maxBytes: Number.MAX_SAFE_INTEGER };
-    const copy = copyNamed(file, expected);
-    try {
-      // The directories on the way were no links either before or after.
-      checkHandedOver(handing, file);
-      return copy;
-    } catch (error) {
-      copy.remove();
-      throw error;
-    }
-  });
-  if (copied === undefined) return undefined;
+  if (!(await retryWhileBusy(signal, () => checkHandedOver(handing, file)))) return undefined;
+  // Of any size: a trusted user has made it.
+  const expected = { uid: trustedOwners(area, settings), maxBytes: Number.MAX_SAFE_INTEGER };
+  const copy = placeForCopy();
   try {
-    assertSound(file, await integrityInThread(copied.file, signal));
-    return copied;
+    // In a thread, since the lease is renewed meanwhile.
+    await copyInThread({ file: copy.file, path: file, expected }, signal);
+    // The directories on the way were no links either before or after.
+    checkHandedOver(handing, file);
+    assertSound(file, await integrityInThread(copy.file, signal));
+    return copy;
   } catch (error) {
-    copied.remove();
+    copy.remove();
     throw error;
   }
 }
