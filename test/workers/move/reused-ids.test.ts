@@ -209,3 +209,30 @@ describe("a test whose id Megatest hands out again while its run is being moved"
     assertNothingLost(before, unionOf(area), { newIds: true, newRecords: true });
   });
 });
+
+describe("a test whose id another run's test has in the cache, before any sync", () => {
+  it("is kept as megatest.db has it with its steps, and the other run's test stays where it is", async () => {
+    const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 3 });
+    const [id] = readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 3");
+    // As -remove-runs leaves it, and then a new test of the first run.
+    edit(area, ["cache"], (db) =>
+      db.exec(`DELETE FROM test_steps WHERE test_id = ${id}; DELETE FROM test_data WHERE test_id = ${id}; DELETE FROM tests WHERE id = ${id};
+        INSERT INTO tests (id, run_id, testname, item_path, state, event_time) VALUES (${id}, 1, 'rerun', '', 'COMPLETED', 5);
+        INSERT INTO test_steps (test_id, stepname, state, status) VALUES (${id}, 'new', 'end', '0')`),
+    );
+    const lost = readRows(area.megatestDb, "SELECT * FROM test_steps WHERE test_id = ?", id ?? 0).length;
+    const { result } = await runReduce(area, { runname: undefined, runId: [2, 3] });
+    expect(result.moved.runs).toBe(2);
+    expect(
+      completedColumn(area, "SELECT DISTINCT run_id FROM tests WHERE state <> 'DELETED' ORDER BY 1"),
+    ).toEqual([2, 3]);
+    expect(completedColumn(area, "SELECT count(*) FROM test_steps WHERE test_id = ?", id ?? 0)).toEqual([0]);
+    const kept = "SELECT count(*) FROM mtjobs_superseded WHERE table_name = ?";
+    expect(["tests", "test_steps"].flatMap((table) => completedColumn(area, kept, table))).toEqual([1, lost]);
+    expect((await runReduce(area)).result).toMatchObject({ moved: { runs: 1 }, skipped: [] });
+    expect(completedColumn(area, "SELECT run_id FROM tests WHERE id = ?", id ?? 0)).toEqual([1]);
+    expect(completedColumn(area, "SELECT stepname FROM test_steps WHERE test_id = ?", id ?? 0)).toEqual([
+      "new",
+    ]);
+  });
+});

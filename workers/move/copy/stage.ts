@@ -45,11 +45,13 @@ export async function stageSlice(session: JobSession, slice: Slice): Promise<num
 async function stageSynced(session: JobSession, record: RecordPlan): Promise<void> {
   const { fresh } = session;
   const columns = record.columnsIn(fresh);
+  // Ids were gathered from megatest.db, too: by now one may be the id of another run's test.
+  const ofBatch = record.table === "tests" ? " AND c.run_id IN (SELECT id FROM temp.batch_runs)" : "";
   if (columns.length > 0) {
     await readSources(
       session,
       `INSERT OR IGNORE INTO temp.stage_${record.table} (${columnList(columns)})
-       SELECT ${columnList(columns, "c")} FROM ${rowsOfSlice(fresh, record, "c")}`,
+       SELECT ${columnList(columns, "c")} FROM ${rowsOfSlice(fresh, record, "c")}${ofBatch}`,
     );
   }
   if (fresh === "area") return;
