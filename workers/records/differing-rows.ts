@@ -5,6 +5,7 @@ import type { Source } from "../area-db/databases.ts";
 import type { AreaSession } from "./area-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { rowLiteral, sameName, sameRow } from "./row-sql.ts";
+import { collectChildren } from "./superseded.ts";
 
 // Finds the rows that differ between cache and megatest.db, the newer version, and what to keep of the other:
 // `temp.differing`, `temp.superseded`.
@@ -86,4 +87,8 @@ export function collectSuperseded(session: AreaSession, record: RecordPlan): voi
        WHERE f.winner IN ('missing', 'cache') AND x.id <> c.id`,
     )
     .run(JSON.stringify(columns));
+  if (record.table !== "tests") return;
+  const replaced = `SELECT l.row_id FROM temp.superseded AS l WHERE l.table_name = 'tests' AND l.source = 'area'
+    AND NOT EXISTS (SELECT 1 FROM cache.tests AS c WHERE c.id = l.row_id)`;
+  collectChildren(session, replaced, "its test was replaced in the cache under another id");
 }

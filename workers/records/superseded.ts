@@ -1,5 +1,6 @@
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
 import type { AreaSession, Kept } from "./area-session.ts";
+import { rowLiteral } from "./row-sql.ts";
 
 /** Commits the losing versions alone, before their rows are overwritten. */
 export async function commitSuperseded(session: AreaSession): Promise<void> {
@@ -20,4 +21,32 @@ export function recordSuperseded({ db, context }: AreaSession, now: number): Kep
          AND p.row_id = l.row_id AND p.row = l.row)`,
     ).run(context.jobId, now, unsynced).changes;
   return { conflicts: record(0), unsynced: record(1) };
+}
+
+/**
+ * Adds to `temp.superseded` the rows of megatest.db that belong to tests which are about to be replaced there; returns
+ * how many were new.
+ *
+ * @param tests a SELECT of the ids of tests
+ */
+export function collectChildren(
+  { db, records }: Pick<AreaSession, "db" | "records">,
+  tests: string,
+  reason: string,
+): number {
+  let total = 0;
+  for (const record of records.filter(({ parent }) => parent === "test_id")) {
+    const columns = record.columnsIn("area");
+    if (columns.length === 0) continue;
+    const row = rowLiteral("x", columns);
+    total += db
+      .prepare(
+        `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried)
+         SELECT ${quoteText(record.table)}, x.id, 'area', ?, ?, ${row}, ${rowLiteral("x", record.carried("area", "completed"))}
+         FROM area.${record.table} AS x WHERE x.test_id IN (${tests}) AND NOT EXISTS (SELECT 1 FROM temp.superseded AS l
+           WHERE l.table_name = ${quoteText(record.table)} AND l.row_id = x.id AND l.row = ${row})`,
+      )
+      .run(reason, JSON.stringify(columns)).changes;
+  }
+  return total;
 }

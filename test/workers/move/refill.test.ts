@@ -7,6 +7,8 @@ import {
   assertNothingLost,
   changeInCacheOnly,
   changeInMegatestDbOnly,
+  completedColumn,
+  edit,
   firstTestOf,
   isRefillDue,
   keptVersions,
@@ -58,6 +60,22 @@ describe.each(kinds)(
       expect(comments(area, firstTestOf(area, 1))).toEqual(["there", "there", "there"]);
       expect(keptVersions(area, "tests", firstTestOf(area, 1), "comment")).toHaveLength(1);
       expect(story.join(" ")).toContain("reconciling both");
+    });
+
+    it("a test that was registered again under another id is kept with its steps and data", async () => {
+      const area = dueArea((at) =>
+        edit(at, ["cache"], (db) =>
+          db.exec(`DELETE FROM test_steps WHERE test_id = 2; DELETE FROM test_data WHERE test_id = 2;
+            UPDATE tests SET id = 7000 WHERE id = 2`),
+        ),
+      );
+      await runReduce(area, nothing);
+      const of = (table: string) =>
+        readColumn(area.megatestDb, `SELECT count(*) FROM ${table} WHERE test_id = 2`)[0];
+      const kept = (table: string) =>
+        completedColumn(area, `SELECT count(*) FROM mtjobs_superseded WHERE table_name = '${table}'`)[0];
+      expect(Number(of("test_steps"))).toBeGreaterThan(0);
+      expect(["test_steps", "test_data"].map(kept)).toEqual(["test_steps", "test_data"].map(of));
     });
 
     it("what changed in the cache alone reaches ref and megatest.db, which a refill would have lost", async () => {

@@ -1,7 +1,7 @@
 import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
 import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
 import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
-import { idList, largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
+import { largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { highestId } from "../../../shared/sqlite/run-id.ts";
 import { columnNames, hasTable } from "../../../shared/sqlite/table.ts";
@@ -11,8 +11,8 @@ import { indexChildren } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, rowLiteral } from "../../records/row-sql.ts";
 import { commitSuperseded } from "../../records/superseded.ts";
-import { writtenColumns } from "../../records/sync-kind.ts";
 import { clearTempTables } from "../../records/temp-tables.ts";
+import { type Ancestor, copyFromCache, replaceInArea } from "./copy-home-rows.ts";
 import {
   assertComparable,
   attachDivergent,
@@ -48,6 +48,9 @@ export async function mergeCache({ session, ...files }: MergeOptions): Promise<M
     const total: Merged = await mergeAreaRows(session, files);
     await indexChildren(session, "cache");
     const parents = new ParentIds(session);
+    const ancestors = (["base", "ref"] as const).filter((name) =>
+      name === "base" ? files.base !== undefined : session.sources.includes(name),
+    );
     for (const record of records) {
       if (!hasTable(db, "stray", record.table) || record.columnsIn("cache").length === 0) continue;
       const match = await session.read(() => new RowMatch(session, record, parents, files));
@@ -59,7 +62,7 @@ export async function mergeCache({ session, ...files }: MergeOptions): Promise<M
         return ids.at(-1);
       };
       for await (const _ of session.idRangesBy(next)) {
-        const { merged, kept } = await settle({ session, record, match, parents, referred, ids });
+        const { merged, kept } = await settle({ session, record, match, parents, ancestors, referred, ids });
         total.merged += merged;
         total.kept += kept;
       }
@@ -75,13 +78,14 @@ interface Settling {
   record: RecordPlan;
   match: RowMatch;
   parents: ParentIds;
+  ancestors: readonly Ancestor[];
   /** No new id may be one that rows refer to. */
   referred: bigint;
   ids: readonly bigint[];
 }
 
 async function settle(settling: Settling): Promise<Merged> {
-  const { session, record, parents } = settling;
+  const { session, record, parents, ancestors } = settling;
   const { db, sources } = session;
   // Under the lock: a client may register the same row.
   const written = await session.read(() => {
@@ -96,8 +100,10 @@ async function settle(settling: Settling): Promise<Merged> {
   const homes = written.filter((home) => typeof home === "bigint");
   if (record.synced && homes.length > 0) {
     // In the order of Megatest's sync.
-    for (const part of (["area", "ref"] as const).filter((candidate) => sources.includes(candidate)))
-      await session.commit(part, () => copyFromCache(session, record, part, homes));
+    const displaced = await replaceInArea(session, record, homes, ancestors);
+    if (sources.includes("ref"))
+      await session.commit("ref", () => copyFromCache(session, record, "ref", homes));
+    return { merged: homes.length, kept: kept + displaced };
   }
   return { merged: homes.length, kept };
 }
@@ -189,22 +195,4 @@ function keep(session: AreaSession, record: RecordPlan, id: bigint, home: bigint
      SELECT ${quoteText(record.table)}, ?, 'stray', ?, ?, ${rowLiteral("s", columns)}, ${rowLiteral("s", carried)}
      FROM stray.${record.table} AS s WHERE s.id = ?`,
   ).run(home, reason, JSON.stringify(columns), id);
-}
-
-/** Copies cache rows as Megatest's sync does: its columns, and by name even if the id differs. */
-export function copyFromCache(
-  session: AreaSession,
-  record: RecordPlan,
-  part: "area" | "ref",
-  ids: readonly bigint[],
-): void {
-  const { db } = session;
-  const columns = columnList(["id", ...writtenColumns(session, record, "cache", part)]);
-  withSyncTriggers(db, part, () =>
-    prepared<[string]>(
-      db,
-      `INSERT OR REPLACE INTO ${part}.${record.table} (${columns})
-       SELECT ${columns} FROM cache.${record.table} WHERE id IN (SELECT value FROM json_each(?))`,
-    ).run(idList(ids)),
-  );
 }
