@@ -54,47 +54,6 @@ async function merge({ home, divergent, base }: Fork, withBase = true) {
 const everywhereAtHome = (home: SampleArea, sql: string) =>
   [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
 
-describe("what only megatest.db has of a row that a divergent cache changed", () => {
-  it("is kept, whoever wrote it: a cache that is gone may have synced it there", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
-    edit(at.home, ["area"], (db) => db.exec("UPDATE tests SET comment = 'area' WHERE id = 2"));
-    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
-    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
-      "stray",
-      "stray",
-      "stray",
-    ]);
-    expect(keptVersions(at.home, "tests", 2, "comment")).toEqual([`"area"`]);
-  });
-
-  it("is kept with its steps if a new test of that name takes its place", async () => {
-    const at = fork();
-    const add = (id: number, comment: string) =>
-      `INSERT INTO tests (id, run_id, testname, item_path, state, comment) VALUES (${id}, 1, 'n', '', 'COMPLETED', '${comment}');`;
-    write(at.divergent, add(850, "second"));
-    edit(at.home, ["area"], (db) =>
-      db.exec(
-        `${add(900, "first")} INSERT INTO test_steps (id, test_id, stepname, state, comment) VALUES (901, 900, 's', 'end', 'of the first')`,
-      ),
-    );
-    expect(await merge(at)).toEqual({ merged: 1, kept: 2 });
-    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE testname = 'n'")).toEqual([
-      "second",
-      "second",
-      "second",
-    ]);
-    expect(keptVersions(at.home, "tests", 900, "comment")).toEqual([`"first"`]);
-    expect(keptVersions(at.home, "test_steps", 901, "comment")).toEqual([`"of the first"`]);
-  });
-
-  it("is not kept if cache and megatest.db had it in common", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
-    expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
-  });
-});
-
 describe("a row of a divergent cache", () => {
   it("that is as it was is left, whatever became of it at home", async () => {
     const at = fork();

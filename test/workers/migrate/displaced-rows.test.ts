@@ -1,0 +1,67 @@
+import { copyFileSync } from "node:fs";
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
+import { edit, keptVersions, newArea, readColumn, settleTimes } from "../../support/area.ts";
+import { openToWrite, withMove } from "../../support/queue.ts";
+
+/** An area at home, and a divergent cache that parted from it a moment ago, with its ref. */
+function fork() {
+  const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
+  const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
+  copyFileSync(home.cacheDb, divergent);
+  copyFileSync(home.refDb, base);
+  return { home, divergent, base };
+}
+
+const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
+
+async function merge({ home, ...files }: ReturnType<typeof fork>) {
+  settleTimes(home);
+  return withMove(home, (session) => mergeCache({ session, ...files }));
+}
+
+const everywhereAtHome = (home: SampleArea, sql: string) =>
+  [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
+
+describe("what only megatest.db has of a row that a divergent cache changed", () => {
+  it("is kept: a cache that is gone may have synced it there", async () => {
+    const at = fork();
+    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    edit(at.home, ["area"], (db) => db.exec("UPDATE tests SET comment = 'area' WHERE id = 2"));
+    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
+      "stray",
+      "stray",
+      "stray",
+    ]);
+    expect(keptVersions(at.home, "tests", 2, "comment")).toEqual([`"area"`]);
+  });
+
+  it("is kept with its steps if a new test of that name takes its place", async () => {
+    const at = fork();
+    const add = (id: number, comment: string) =>
+      `INSERT INTO tests (id, run_id, testname, item_path, state, comment) VALUES (${id}, 1, 'n', '', 'COMPLETED', '${comment}');`;
+    write(at.divergent, add(850, "second"));
+    edit(at.home, ["area"], (db) =>
+      db.exec(
+        `${add(900, "first")} INSERT INTO test_steps (id, test_id, stepname, state, comment) VALUES (901, 900, 's', 'end', 'of the first')`,
+      ),
+    );
+    expect(await merge(at)).toEqual({ merged: 1, kept: 2 });
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE testname = 'n'")).toEqual([
+      "second",
+      "second",
+      "second",
+    ]);
+    expect(keptVersions(at.home, "tests", 900, "comment")).toEqual([`"first"`]);
+    expect(keptVersions(at.home, "test_steps", 901, "comment")).toEqual([`"of the first"`]);
+  });
+
+  it("is not kept if cache and megatest.db had it in common", async () => {
+    const at = fork();
+    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
+  });
+});
