@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
-import { edit, keptVersions, newArea, readColumn, settleTimes } from "../../support/area.ts";
+import { edit, everywhere, keptVersions, newArea, readColumn, settleTimes } from "../../support/area.ts";
 import { openToWrite, withMove } from "../../support/queue.ts";
 
 /** An area at home, and a divergent cache that parted from it a moment ago, with its ref. */
@@ -57,6 +57,22 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
     ]);
     expect(keptVersions(at.home, "tests", 900, "comment")).toEqual([`"first"`]);
     expect(keptVersions(at.home, "test_steps", 901, "comment")).toEqual([`"of the first"`]);
+  });
+
+  it("is left in place if a constraint of the home rejects the other row, which is kept", async () => {
+    const at = fork();
+    edit(at.home, everywhere, (db) =>
+      db.exec("CREATE UNIQUE INDEX site_uname ON tests (comment) WHERE comment = 'one'"),
+    );
+    edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'one' WHERE id = 3"));
+    write(
+      at.divergent,
+      "UPDATE tests SET comment = 'one' WHERE id = 2; UPDATE tests SET comment = 'two' WHERE id = 1",
+    );
+    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
+    expect(everywhereAtHome(at.home, "SELECT id FROM tests WHERE comment = 'one'")).toEqual([3, 3, 3]);
+    expect(everywhereAtHome(at.home, "SELECT id FROM tests WHERE comment = 'two'")).toEqual([1, 1, 1]);
+    expect(keptVersions(at.home, "tests", 2, "comment")).toEqual([`"one"`]);
   });
 
   it("is not kept if cache and megatest.db had it in common", async () => {

@@ -1,6 +1,6 @@
 import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
 import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
-import { prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import { isConstraintError, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
 import { largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { highestId } from "../../../shared/sqlite/run-id.ts";
@@ -117,16 +117,28 @@ function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
     keep(session, record, id, verdict.home ?? id, verdict.reason);
     return "kept";
   }
-  return verdict.does === "update"
-    ? update(session, record, id, verdict.home)
-    : insert(settling, id, verdict.parent);
+  session.db.exec("SAVEPOINT one_row");
+  try {
+    return verdict.does === "update"
+      ? update(session, record, id, verdict.home)
+      : insert(settling, id, verdict.parent);
+  } catch (error) {
+    // A constraint of the site's own. SQLite has rolled back all if this was no such error.
+    if (!isConstraintError(error)) throw error;
+    session.db.exec("ROLLBACK TO one_row");
+    const home = verdict.does === "update" ? verdict.home : id;
+    keep(session, record, id, home, `the home rejects it: ${error.message}`);
+    return "kept";
+  } finally {
+    if (session.db.inTransaction) session.db.exec("RELEASE one_row");
+  }
 }
 
 function update(session: AreaSession, record: RecordPlan, id: bigint, home: bigint): bigint {
   const columns = divergentColumns(session, record);
   prepared<[bigint, bigint]>(
     session.db,
-    `UPDATE cache.${record.table} SET (${columnList(columns)}) =
+    `UPDATE OR ABORT cache.${record.table} SET (${columnList(columns)}) =
        (SELECT ${columnList(columns, "s")} FROM stray.${record.table} AS s WHERE s.id = ?) WHERE id = ?`,
   ).run(id, home);
   return home;
@@ -141,7 +153,7 @@ function insert({ session, record, referred }: Settling, id: bigint, parent: big
   const home = isFree(session, record, id) ? id : nextId(session, record, referred);
   prepared<{ home: bigint; id: bigint; parent: bigint | null }>(
     db,
-    `INSERT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
+    `INSERT OR ABORT INTO cache.${table} (${columnList(["id", ...above.names, ...columns])})
      SELECT :home, ${above.values}${columnList(columns, "s")} FROM stray.${table} AS s
      WHERE s.id = :id`,
   ).run({ home, id, parent });
