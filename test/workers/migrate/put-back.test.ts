@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
@@ -20,6 +20,7 @@ import {
   seenFromSide,
   unionAt,
 } from "../../support/hosts.ts";
+import { historyOf } from "../../support/queue.ts";
 
 /** What a machine does with its /tmp as it starts. */
 const emptyCacheRoot = ({ cacheRoot }: SampleArea) => rmSync(cacheRoot, { recursive: true });
@@ -83,6 +84,24 @@ describe("a migration whose machine lost power and empties /tmp as it starts", (
     await reconcileBoth({ ...place, jobId: "migrate-1" });
     expect([migrationRow(area)?.state, homeOf(area)]).toEqual(["settled", "10.9.0.2\n"]);
     assertNothingLost(before, unionAt(there), { anyLastUpdate: true });
+  });
+
+  it.each(["cache.db", "ref.db"])("keeps its copy, and names it, if its %s is damaged", async (name) => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    await leaveAt("migration-switched", place);
+    const there = seenFromSide(area, place.root, "new");
+    const directory = join(area.directory, ".mtjobs", "migration", String(migrationRow(area)?.token));
+    emptyCacheRoot(there);
+    makeCacheAnew(there);
+    writeFileSync(join(directory, name), "damaged");
+    letLeaseRunOut(area);
+    await reconcileBoth({ ...place, jobId: "migrate-1" });
+    expect(migrationRow(area)?.state).toBe("settled");
+    const kept = join(directory, "stray-999999.db");
+    if (name === "cache.db") expect(readFileSync(kept, "utf8")).toBe("damaged");
+    else expect(statsIn(kept)).toEqual(statsIn(area.cacheDb));
+    const warning = expect.stringContaining(`${kept} was not merged, and is kept: `);
+    expect(historyOf(area).at(-1)).toMatchObject({ warnings: [warning] });
   });
 
   it("lets a job that comes first begin anew, for it began as if there were no cache", async () => {

@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
 import type { MigrationRow } from "../../../shared/contract/migration-row.ts";
@@ -6,7 +6,7 @@ import { toJobsError } from "../../../shared/errors.ts";
 import { reopenDatabase } from "../pair/closed.ts";
 import { copyAside, snapshotNames } from "../pair/copy-database.ts";
 import { divergentCacheFiles } from "../pair/divergent-caches.ts";
-import { checkHandedOver, copyHandedOver } from "../pair/handed-over.ts";
+import { copyHandedOver } from "../pair/handed-over.ts";
 import { gapAbove } from "../pair/id-gap.ts";
 import { type Installing, installPair } from "../pair/install.ts";
 import { readMark } from "../pair/pair-files.ts";
@@ -69,32 +69,33 @@ async function pairToOpen(session: MigrationSession, row: MigrationRow): Promise
 const snapshotNumber = 999_999;
 
 /**
- * Keeps the snapshot as a divergent cache. One that is damaged or not to be trusted stays where it is: the home has
- * moved, and must open.
+ * Keeps the snapshot as a divergent cache, the cache last: if it exists, the copy is complete. A cache that is damaged or
+ * not to be trusted gets the name unread: the merge names it, and it stays when the migration's other files are removed.
  */
 async function keepSnapshot(session: MigrationSession, directory: string): Promise<void> {
-  try {
-    await copySnapshot(session, directory);
-  } catch (thrown) {
-    const { code, message } = toJobsError(thrown);
-    if (!["corrupt", "not-owner", "conflict", "not-an-area"].includes(code)) throw thrown;
-    session.context.log(`The snapshot in ${directory} is not merged, and is kept: ${message}.`);
-  }
+  const to = divergentCacheFiles(directory, snapshotNumber);
+  await copySnapshot(session, join(directory, snapshotNames.ref), to.ref);
+  const cache = join(directory, snapshotNames.cache);
+  if (!(await copySnapshot(session, cache, to.cache))) renameSync(cache, to.cache);
 }
 
-/** Copies the snapshot, the cache last: if it exists, the copy is complete. */
-async function copySnapshot({ area, token, context }: MigrationSession, directory: string): Promise<void> {
+/** Returns false if the file is damaged or not to be trusted. */
+async function copySnapshot(session: MigrationSession, file: string, target: string): Promise<boolean> {
+  const { area, token, context } = session;
   const { settings, signal } = context;
-  const to = divergentCacheFiles(directory, snapshotNumber);
-  if (checkHandedOver({ area, settings }, to.cache)) return;
-  for (const part of ["ref", "cache"] as const) {
-    const copy = await copyHandedOver({ area, settings }, join(directory, snapshotNames[part]), signal);
-    if (copy === undefined) continue;
+  try {
+    const copy = await copyHandedOver({ area, settings }, file, signal);
+    if (copy === undefined) return true;
     try {
-      const options = { stepToken: token, model: area.megatestDb, signal };
-      await copyAside({ ...options, from: copy.file, target: to[part] });
+      await copyAside({ from: copy.file, target, stepToken: token, model: area.megatestDb, signal });
     } finally {
       copy.remove();
     }
+    return true;
+  } catch (thrown) {
+    const { code, message } = toJobsError(thrown);
+    if (!["corrupt", "not-owner", "conflict"].includes(code)) throw thrown;
+    context.log(`The snapshot ${file} cannot be used: ${message}.`);
+    return false;
   }
 }
