@@ -75,6 +75,22 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
     expect(keptVersions(at.home, "tests", 2, "comment")).toEqual([`"one"`]);
   });
 
+  it("is kept, too, if the other cache's ref has no such table", async () => {
+    const at = fork();
+    const add = (comment: string) =>
+      `INSERT INTO tests (id, run_id, testname, item_path, comment) VALUES (850, 1, 'n', '', '${comment}')`;
+    write(at.base, "DROP TABLE tests");
+    write(at.divergent, add("stray"));
+    edit(at.home, ["area"], (db) => db.exec(add("area")));
+    await merge(at);
+    expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 850")).toEqual([
+      "stray",
+      "stray",
+      "stray",
+    ]);
+    expect(keptVersions(at.home, "tests", 850, "comment")).toEqual([`"area"`]);
+  });
+
   it("is not kept if cache and megatest.db had it in common", async () => {
     const at = fork();
     write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");

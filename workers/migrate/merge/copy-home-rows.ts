@@ -72,9 +72,9 @@ function noteDisplaced(
     .carried("cache", "area")
     .filter((name) => name !== "id" && name !== "last_update" && !naturalKey.includes(name));
   const row = rowLiteral("a", all);
-  const isKnown = ["cache" as const, ...ancestors].map((part) => {
-    const there =
-      part === "base" ? new NameSet(columnNames(db, part, table)) : new NameSet(record.columnsIn(part));
+  const isKnown = ["cache" as const, ...ancestors].flatMap((part) => {
+    const there = new NameSet(part === "base" ? columnNames(db, part, table) : record.columnsIn(part));
+    if (!naturalKey.every((name) => there.has(name))) return [];
     const compared = content.filter((name) => there.has(name));
     return `EXISTS (SELECT 1 FROM ${part}.${table} AS n
          WHERE ${sameName("n", "a", naturalKey)} AND ${sameRow("n", "a", compared, record.mixed)})`;

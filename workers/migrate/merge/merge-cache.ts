@@ -123,8 +123,8 @@ function apply(settling: Settling, id: bigint): bigint | "kept" | undefined {
       ? update(session, record, id, verdict.home)
       : insert(settling, id, verdict.parent);
   } catch (error) {
-    // A constraint of the site's own. SQLite has rolled back all if this was no such error.
-    if (!isConstraintError(error)) throw error;
+    // A constraint of the site's own. A trigger's RAISE(ROLLBACK) leaves no transaction.
+    if (!isConstraintError(error) || !session.db.inTransaction) throw error;
     session.db.exec("ROLLBACK TO one_row");
     const home = verdict.does === "update" ? verdict.home : id;
     keep(session, record, id, home, `the home rejects it: ${error.message}`);
