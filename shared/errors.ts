@@ -50,7 +50,7 @@ export function systemCode(error: unknown): string {
 
 /** What to do about a database that another program has put in the place of one in use. */
 export const replacedHint =
-  "nothing was changed since; put the file of before back, or find out who replaced it, then run the job again";
+  "nothing was changed since; put the earlier file back, or find out who replaced it, then run the job again";
 
 export function toJobsError(error: unknown): JobsError {
   if (error instanceof JobsError) return error;

@@ -8,8 +8,8 @@ const oddTime = 9_000_000_000_000;
 export const lastPlausible = 99_999_999_999;
 
 /**
- * SQL: false if `seconds(value)` is not above `bound`, a number; one comparison, which spares a scan
- * the rest. Any text counts as above: without affinity, as the plus sign makes it, text is larger than a number.
+ * SQL: true for each value whose `seconds` is above `bound`, a number, and for any text; one comparison, which spares a
+ * scan the rest. Without affinity, as the plus sign makes it, text is larger than a number.
  */
 export const mayExceed = (value: string, bound: string) => `+${value} > ${bound}`;
 

@@ -17,7 +17,7 @@ export interface LeasedSessionOptions extends JobSessionOptions {
   cache: CachePair | undefined;
 }
 
-/** Tests that are moved in less time than three threads take to start. */
+/** Tests up to which no threads are started for the sources. */
 const littleWork = 400;
 
 /** What writes to the sources, and leaves a live server its syncs. */

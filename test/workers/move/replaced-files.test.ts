@@ -37,7 +37,7 @@ describe("a database that is replaced while a job runs", () => {
       expect(error).toMatchObject({
         code: "io",
         message: `${completedDb} was replaced while it was in use`,
-        hint: expect.stringContaining("put the file of before back"),
+        hint: expect.stringContaining("put the earlier file back"),
       });
       putBack();
       await runReduce(area);

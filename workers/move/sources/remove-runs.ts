@@ -1,7 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { JobsError } from "../../../shared/errors.ts";
-import type { Source } from "../../area-db/databases.ts";
+import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
@@ -46,9 +46,13 @@ function unmergeable(part: Source, mismatches: Mismatches): JobsError {
   const tables = [...mismatches]
     .map(([{ table }, ids]) => `${table} ${ids.slice(0, 5).join(", ")}`)
     .join("; ");
-  return new JobsError("internal", `rows of ${part} can be neither merged nor removed: ${tables}`, {
-    hint: "nothing of them was removed; report this, with the schema of these tables",
-  });
+  return new JobsError(
+    "internal",
+    `rows of ${fileNames[part]} can be neither merged nor removed: ${tables}`,
+    {
+      hint: "nothing of them was removed; report this, with the schema of these tables",
+    },
+  );
 }
 
 /** Removes runs that completed-runs.db holds from one database, slice by slice. */
