@@ -92,12 +92,12 @@ export function toJobsError(error: unknown): JobsError {
       hint: "find the trigger that raises this and drop it; the change was rolled back, and the next job continues from there",
     });
   }
-  const tied = /- (.*) cannot reference objects in database (.*)$/.exec(message);
-  if (tied !== null) {
+  const match = /- (.*) cannot reference objects in database (.*)$/.exec(message);
+  if (match !== null) {
     // SQLite reports it as corrupt, but only when the file is attached.
-    return new JobsError("unknown-schema", `${tied[1]} names the database ${tied[2]} before a table`, {
+    return new JobsError("unknown-schema", `${match[1]} names the database ${match[2]} before a table`, {
       cause: error,
-      hint: `no file is damaged; create it again without "${tied[2]}.", since jobs attach the file under another name`,
+      hint: `no file is damaged; create it again without "${match[2]}.", since jobs attach the file under another name`,
     });
   }
   if (code.startsWith("SQLITE_CORRUPT") || code === "SQLITE_NOTADB") {

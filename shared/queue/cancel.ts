@@ -79,7 +79,7 @@ async function removeAsCancelled(redis: Redis, queue: Queue, job: Job): Promise<
   const [key, logKey] = [queue.toKey(id), queue.toKey(`${id}:logs`)];
   const [record, log] = await Promise.all([redis.hgetall(key), redis.lrange(logKey, 0, -1)]);
   // As it is now: a worker may have taken it and put it back since it was read.
-  const begun = record.processedOn !== undefined || Number(record.ats ?? 0) > 0;
+  const begun = hasBegun((await queue.getJob(id)) ?? job);
   await job.remove();
   const now = Date.now();
   const written = redis

@@ -1,7 +1,6 @@
 import { statSync } from "node:fs";
 import type { CachePair } from "../../shared/area/cache/cache.ts";
-import type { Part } from "../../shared/sqlite/connection.ts";
-import { prepared } from "../../shared/sqlite/connection.ts";
+import { type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { idList } from "../../shared/sqlite/ids.ts";
 import { aliveServers } from "../area-db/alive-servers.ts";
 import { type CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";

@@ -28,6 +28,16 @@ export interface RemovalReport {
   reusedIds: bigint[];
 }
 
+export const emptyRemoval = (): RemovalReport => ({
+  removed: {},
+  changed: [],
+  left: [],
+  superseded: 0,
+  unsynced: 0,
+  late: 0,
+  reusedIds: [],
+});
+
 export interface Removal {
   runs: readonly bigint[];
   /**
@@ -70,15 +80,7 @@ export class Remover {
 
   async remove({ runs, mergeChanged, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
-    const report: RemovalReport = {
-      removed: {},
-      changed: [],
-      left: [],
-      superseded: 0,
-      unsynced: 0,
-      late: 0,
-      reusedIds: [],
-    };
+    const report = emptyRemoval();
     this.#readAt = readAt;
     this.#mergeChanged = mergeChanged;
     this.#reusedIds.clear();

@@ -1,6 +1,6 @@
 /**
  * How long SQLite's busy handler sleeps between two tries, by how long it has waited before, ms; from
- * `sqliteDefaultBusyCallback`. A writer that sleeps holds nothing.
+ * `sqliteDefaultBusyCallback`; 2 ms or less before the first. A writer that sleeps holds nothing.
  */
 const sleeps = [
   { waited: 3, ms: 5 },

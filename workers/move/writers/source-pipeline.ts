@@ -1,7 +1,7 @@
 import type { Source } from "../../area-db/databases.ts";
 import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import { difference, type Insertion, type InsertionReport } from "../sources/insert-runs.ts";
-import type { RemovalReport } from "../sources/remove-runs.ts";
+import { emptyRemoval, type RemovalReport } from "../sources/remove-runs.ts";
 import type { SourceWorker } from "./source-client.ts";
 
 /** By source; see `SourcePipeline.versions`. */
@@ -56,15 +56,7 @@ export class SourcePipeline {
     mergeChanged: boolean,
     { readAt }: { readAt?: Versions } = {},
   ): Promise<RemovalReport> {
-    const total: RemovalReport = {
-      removed: {},
-      changed: [],
-      left: [],
-      superseded: 0,
-      unsynced: 0,
-      late: 0,
-      reusedIds: [],
-    };
+    const total = emptyRemoval();
     let left = runs;
     for (const [index, writer] of (await this.#writers()).entries()) {
       if (left.length === 0) break;
