@@ -18,6 +18,7 @@ export { outlive } from "./faults/outlive.ts";
 export { assertOneHome } from "./hosts/assert-one-home.ts";
 export { closePart, openPart } from "./hosts/close-part.ts";
 export { leaveClosedPair } from "./hosts/closed-pair.ts";
+export { divergence, everywhereAtHome, mergeDivergent, writeTo } from "./hosts/divergent-cache.ts";
 export { HostNamespace, mayMakeHosts } from "./hosts/host-namespace.ts";
 export { type Link, openLink } from "./hosts/link.ts";
 export {

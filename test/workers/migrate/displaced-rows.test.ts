@@ -1,36 +1,13 @@
-import { copyFileSync } from "node:fs";
-import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
-import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
-import { edit, everywhere, keptVersions, newArea, readColumn, settleTimes } from "../../support/area.ts";
-import { openToWrite, withMove } from "../../support/queue.ts";
-
-/** An area at home, and a divergent cache that parted from it a moment ago, with its ref. */
-function fork() {
-  const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
-  const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
-  copyFileSync(home.cacheDb, divergent);
-  copyFileSync(home.refDb, base);
-  return { home, divergent, base };
-}
-
-const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
-
-async function merge({ home, ...files }: ReturnType<typeof fork>) {
-  settleTimes(home);
-  return withMove(home, (session) => mergeCache({ session, ...files }));
-}
-
-const everywhereAtHome = (home: SampleArea, sql: string) =>
-  [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
+import { edit, everywhere, keptVersions } from "../../support/area.ts";
+import { divergence, everywhereAtHome, mergeDivergent, writeTo } from "../../support/hosts.ts";
 
 describe("what only megatest.db has of a row that a divergent cache changed", () => {
   it("is kept: a cache that is gone may have synced it there", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    const at = divergence();
+    writeTo(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
     edit(at.home, ["area"], (db) => db.exec("UPDATE tests SET comment = 'area' WHERE id = 2"));
-    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 1 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
       "stray",
       "stray",
@@ -40,16 +17,16 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
   });
 
   it("is kept with its steps if a new test of that name takes its place", async () => {
-    const at = fork();
+    const at = divergence();
     const add = (id: number, comment: string) =>
       `INSERT INTO tests (id, run_id, testname, item_path, state, comment) VALUES (${id}, 1, 'n', '', 'COMPLETED', '${comment}');`;
-    write(at.divergent, add(850, "second"));
+    writeTo(at.divergent, add(850, "second"));
     edit(at.home, ["area"], (db) =>
       db.exec(
         `${add(900, "first")} INSERT INTO test_steps (id, test_id, stepname, state, comment) VALUES (901, 900, 's', 'end', 'of the first')`,
       ),
     );
-    expect(await merge(at)).toEqual({ merged: 1, kept: 2 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 2 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE testname = 'n'")).toEqual([
       "second",
       "second",
@@ -60,29 +37,29 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
   });
 
   it("is left in place if a constraint of the home rejects the other row, which is kept", async () => {
-    const at = fork();
+    const at = divergence();
     edit(at.home, everywhere, (db) =>
       db.exec("CREATE UNIQUE INDEX site_uname ON tests (comment) WHERE comment = 'one'"),
     );
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'one' WHERE id = 3"));
-    write(
+    writeTo(
       at.divergent,
       "UPDATE tests SET comment = 'one' WHERE id = 2; UPDATE tests SET comment = 'two' WHERE id = 1",
     );
-    expect(await merge(at)).toEqual({ merged: 1, kept: 1 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 1 });
     expect(everywhereAtHome(at.home, "SELECT id FROM tests WHERE comment = 'one'")).toEqual([3, 3, 3]);
     expect(everywhereAtHome(at.home, "SELECT id FROM tests WHERE comment = 'two'")).toEqual([1, 1, 1]);
     expect(keptVersions(at.home, "tests", 2, "comment")).toEqual([`"one"`]);
   });
 
   it("is kept, too, if the other cache's ref has no such table", async () => {
-    const at = fork();
+    const at = divergence();
     const add = (comment: string) =>
       `INSERT INTO tests (id, run_id, testname, item_path, comment) VALUES (850, 1, 'n', '', '${comment}')`;
-    write(at.base, "DROP TABLE tests");
-    write(at.divergent, add("stray"));
+    writeTo(at.base, "DROP TABLE tests");
+    writeTo(at.divergent, add("stray"));
     edit(at.home, ["area"], (db) => db.exec(add("area")));
-    await merge(at);
+    await mergeDivergent(at);
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 850")).toEqual([
       "stray",
       "stray",
@@ -92,8 +69,8 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
   });
 
   it("is not kept if cache and megatest.db had it in common", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
-    expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
+    const at = divergence();
+    writeTo(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 0 });
   });
 });

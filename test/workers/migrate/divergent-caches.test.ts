@@ -1,8 +1,5 @@
-import { copyFileSync } from "node:fs";
-import { join } from "node:path";
 import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
-import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { mergeCache } from "../../../workers/migrate/merge/merge-cache.ts";
 import { repairOverwritten } from "../../../workers/migrate/merge/repair-overwritten.ts";
 import {
@@ -10,57 +7,24 @@ import {
   edit,
   everywhere,
   keptVersions,
-  newArea,
   openClient,
   readColumn,
   readRows,
   settleTimes,
   syncOnce,
 } from "../../support/area.ts";
-import { openToWrite, runReduce, withMove } from "../../support/queue.ts";
+import { divergence, everywhereAtHome, mergeDivergent, writeTo } from "../../support/hosts.ts";
+import { runReduce, withMove } from "../../support/queue.ts";
 
 const target = { sysname: "a", fsname: "b", datapath: "c" };
 
-interface Fork {
-  home: SampleArea;
-  /** A cache that began as the home's did. */
-  divergent: string;
-  /** Its ref. */
-  base: string;
-}
-
-/** An area at home, and a divergent cache that parted from it a moment ago. */
-function fork(): Fork {
-  const home = newArea({ runs: 4, testsPerRun: 3, inFlight: 0, unsynced: false });
-  const [divergent, base] = [join(home.directory, "stray.db"), join(home.directory, "stray-ref.db")];
-  copyFileSync(home.cacheDb, divergent);
-  copyFileSync(home.refDb, base);
-  return { home, divergent, base };
-}
-
-const write = (file: string, sql: string) => openToWrite(file, (db) => db.exec(sql));
-
-/** Merges twice, as one that died in between would; the second finds nothing left to bring. */
-async function merge({ home, divergent, base }: Fork, withBase = true) {
-  settleTimes(home);
-  return withMove(home, async (session) => {
-    const o = { session, divergent, base: withBase ? base : undefined };
-    const first = await mergeCache(o);
-    expect((await mergeCache(o)).merged).toBe(0);
-    return first;
-  });
-}
-
-const everywhereAtHome = (home: SampleArea, sql: string) =>
-  [home.cacheDb, home.refDb, home.megatestDb].map((file) => readColumn(file, sql)[0]);
-
 describe("a row of a divergent cache", () => {
   it("that is as it was is left, whatever became of it at home", async () => {
-    const at = fork();
+    const at = divergence();
     edit(at.home, everywhere, (db) =>
       db.exec("UPDATE tests SET comment = 'home' WHERE id = 2; DELETE FROM test_steps WHERE id = 5"),
     );
-    expect(await merge(at)).toEqual({ merged: 0, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 0, kept: 0 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
       "home",
       "home",
@@ -70,12 +34,12 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that changed there alone gives its values to the home's, in all three databases", async () => {
-    const at = fork();
-    write(
+    const at = divergence();
+    writeTo(
       at.divergent,
       "UPDATE tests SET comment = 'stray' WHERE id = 2; UPDATE runs SET status = 'stray' WHERE id = 3",
     );
-    expect(await merge(at)).toEqual({ merged: 2, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 2, kept: 0 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
       "stray",
       "stray",
@@ -89,10 +53,10 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that changed in both stays as it is at home, and the other version is kept once and reported", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
+    const at = divergence();
+    writeTo(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'home' WHERE id = 2"));
-    expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 0, kept: 1 });
     expect(everywhereAtHome(at.home, "SELECT comment FROM tests WHERE id = 2")).toEqual([
       "home",
       "home",
@@ -103,25 +67,25 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that both changed to the same needs nothing", async () => {
-    const at = fork();
-    write(at.divergent, "UPDATE tests SET comment = 'same' WHERE id = 2");
+    const at = divergence();
+    writeTo(at.divergent, "UPDATE tests SET comment = 'same' WHERE id = 2");
     edit(at.home, everywhere, (db) => db.exec("UPDATE tests SET comment = 'same' WHERE id = 2"));
-    expect(await merge(at)).toEqual({ merged: 0, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 0, kept: 0 });
   });
 
   it("that is new comes home with all below it under its ids, where these are free", async () => {
-    const at = fork();
+    const at = divergence();
     const client = openClient(at.divergent);
     const run = client.registerRun(target, "new at the stray");
     const test = client.registerTest(run, "t");
     client.reportStep(test, "s", "start", "0");
     client.reportData(test, "c", "v", 3);
     client.close();
-    write(
+    writeTo(
       at.divergent,
       `INSERT INTO extradat (run_id, key, val) VALUES (${run}, 'k', 'v'); INSERT INTO test_rundat (test_id, cpuload) VALUES (${test}, 9)`,
     );
-    expect(await merge(at)).toEqual({ merged: 6, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 6, kept: 0 });
     expect(everywhereAtHome(at.home, "SELECT id FROM runs WHERE runname = 'new at the stray'")).toEqual([
       run,
       run,
@@ -135,7 +99,7 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that is new takes a new id where the home uses its own for another, and its children go with it", async () => {
-    const at = fork();
+    const at = divergence();
     const clients = [openClient(at.divergent), openClient(at.home.cacheDb)] as const;
     const [there, here] = clients.map((client, index) => {
       const run = client.registerRun(target, `of ${index}`);
@@ -144,7 +108,7 @@ describe("a row of a divergent cache", () => {
       return run;
     });
     expect(there).toBe(here);
-    expect(await merge(at)).toEqual({ merged: 3, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 3, kept: 0 });
     const names = readRows(
       at.home.cacheDb,
       `SELECT r.runname, s.stepname FROM runs AS r JOIN tests AS t ON t.run_id = r.id JOIN test_steps AS s ON s.test_id = t.id
@@ -157,7 +121,7 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that both registered is one, and what each reported for it comes together", async () => {
-    const at = fork();
+    const at = divergence();
     const clients = [openClient(at.divergent), openClient(at.home.cacheDb)] as const;
     clients[1].registerRun(target, "only at home");
     clients.forEach((client, index) => {
@@ -165,7 +129,7 @@ describe("a row of a divergent cache", () => {
       client.reportStep(test, `step ${index}`, "start", "0");
       client.close();
     });
-    await merge(at);
+    await mergeDivergent(at);
     expect(readColumn(at.home.cacheDb, "SELECT count(*) FROM runs WHERE runname = 'both'")).toEqual([1]);
     const steps = `SELECT stepname FROM test_steps WHERE test_id = (SELECT id FROM tests WHERE run_id =
       (SELECT id FROM runs WHERE runname = 'both')) ORDER BY 1`;
@@ -173,9 +137,9 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that a client registers while the merge waits for a reader is the client's, and its tests go below that", async () => {
-    const at = fork();
+    const at = divergence();
     const run = "INSERT INTO runs (id, runname, state, event_time) VALUES";
-    write(
+    writeTo(
       at.divergent,
       `${run} (900, 'night', 'new', 5); INSERT INTO tests (id, run_id, testname, item_path) VALUES (900, 900, 't1', '')`,
     );
@@ -193,7 +157,7 @@ describe("a row of a divergent cache", () => {
         clearInterval(timer);
         rows.return?.();
         reader.close();
-        write(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
+        writeTo(at.home.cacheDb, `${run} (901, 'night', 'running', 99)`);
       }, 1);
       await mergeCache({ session, divergent: at.divergent, base: at.base });
     });
@@ -205,12 +169,12 @@ describe("a row of a divergent cache", () => {
   });
 
   it("that was reported again under a new id is still the same row", async () => {
-    const at = fork();
+    const at = divergence();
     const [step] = readRows(at.divergent, "SELECT * FROM test_steps ORDER BY id LIMIT 1");
     const client = openClient(at.divergent);
     client.reportStep(Number(step?.test_id), String(step?.stepname), String(step?.state), "9", "again");
     client.close();
-    expect(await merge(at)).toEqual({ merged: 1, kept: 0 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 0 });
     expect(everywhereAtHome(at.home, `SELECT comment FROM test_steps WHERE id = ${step?.id}`)).toEqual([
       "again",
       "again",
@@ -219,31 +183,31 @@ describe("a row of a divergent cache", () => {
   });
 
   it("whose run has moved to completed-runs.db is kept", async () => {
-    const at = fork();
+    const at = divergence();
     await runReduce(at.home, { runId: [1] });
-    write(
+    writeTo(
       at.divergent,
       "UPDATE tests SET comment = 'late' WHERE run_id = 1 AND id = (SELECT min(id) FROM tests WHERE run_id = 1)",
     );
-    expect(await merge(at)).toEqual({ merged: 0, kept: 1 });
+    expect(await mergeDivergent(at)).toEqual({ merged: 0, kept: 1 });
     expect(completedColumn(at.home, "SELECT reason FROM mtjobs_superseded WHERE source = 'stray'")).toEqual([
       "its run or test is not at home",
     ]);
   });
 
   it("that differs is kept if nothing shows which side changed it, and is merged if it is new", async () => {
-    const at = fork();
-    write(
+    const at = divergence();
+    writeTo(
       at.divergent,
       "UPDATE tests SET comment = 'stray' WHERE id = 2; INSERT INTO tests (run_id, testname, item_path) VALUES (1, 'new', '')",
     );
-    expect(await merge(at, false)).toEqual({ merged: 1, kept: 1 });
+    expect(await mergeDivergent(at, { withBase: false })).toEqual({ merged: 1, kept: 1 });
   });
 });
 
 describe("what the sync of a divergent cache wrote to megatest.db", () => {
   it("comes home where the home had not changed it, is written again where it is another row, and nothing is lost", async () => {
-    const at = fork();
+    const at = divergence();
     const client = openClient(at.divergent);
     const there = client.registerRun(target, "synced by the stray");
     client.setState(2, "COMPLETED", "FAIL", "synced");
@@ -275,8 +239,8 @@ describe("what the sync of a divergent cache wrote to megatest.db", () => {
   });
 
   it("is kept aside if it replaced another row there that no other database has", async () => {
-    const { home } = fork();
-    write(
+    const { home } = divergence();
+    writeTo(
       home.megatestDb,
       `UPDATE tests SET id = 999, comment = 'under another id' WHERE id = 2;
        INSERT INTO tests (id, run_id, testname, item_path) VALUES (2, 1, 'of a cache that is gone', '')`,
