@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|image-test|machines|bench|pages
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|fuzz|image-test|machines|bench|pages
  * |pictures|figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
@@ -37,6 +37,7 @@ const programs = {
       "follow",
       "move/far-ids",
       "webhook",
+      "full-db/rewrite",
       "--reporter=verbose",
     ],
     env: { MTJOBS_FAULTS: "all" },
@@ -66,6 +67,7 @@ const programs = {
     env: { MTJOBS_POWERCUT_MINUTES: "10", MTJOBS_POWERCUT_SEED: String(Date.now() % 1_000_000) },
     prepare: needStrace,
   },
+  fuzz: { targets: [targets.product], command: [join("scripts", "fuzz.mjs")], needsRedis: false },
   "image-test": {
     targets: [],
     command: [...vitest, join("test", "image"), "--disable-console-intercept"],

@@ -66,6 +66,9 @@ export class FullDb {
 
   /** @throws {JobsError} `read-only` for a statement that writes, `bad-query` */
   prepare(query: string): Query {
+    // SQLite would ignore the rest.
+    if (query.includes("\0"))
+      throw new JobsError("bad-query", "the query contains a NUL character", { hint: "remove it" });
     const given = tokenize(query);
     checkStatement(given, this.#fullDb);
     const sql = this.#fullDb ? withoutOurTables(query, given) : query;

@@ -45,6 +45,7 @@ const others = [
   "SELEC 1",
   "",
   "-- nothing",
+  "SELECT id FROM runs\0 WHERE id > 100",
 ];
 
 describe("a statement on a full-db connection", () => {
