@@ -9,20 +9,42 @@ import { tokenize } from "../../shared/sqlite/tokens.ts";
 import { onlyViews, rewritable } from "../shared/full-db/known-queries.ts";
 import type { MakeTarget } from "./target.ts";
 
-/** More words than the known queries have. */
-const moreWords =
-  `NATURAL USING INTERSECT ALL OUTER NOTNULL ISNULL BETWEEN GLOB FILTER OVER WINDOW ROWS RANGE GROUPS
-  PRECEDING FOLLOWING CURRENT ROW UNBOUNDED FIRST LAST NULLS COLLATE RTRIM VALUES TRUE FALSE IFNULL coalesce abs length
-  typeof total first_value lag rank stepname variable category value units comment item_path archived owner contour
-  metadat test_meta var val % / * + - ~ & | << >> <> != <= >= IS 2.5 'end' x'00' runs.* tests.*`.split(/\s+/);
-
+/** Words of a kind: one may take the place of another, and the query often stays valid. */
+const kinds = {
+  operator: `= == <> != < > <= >= IS LIKE GLOB + - * / % || AND OR`,
+  join: `JOIN , NATURAL CROSS INNER LEFT RIGHT FULL OUTER ON`,
+  clause: `WHERE HAVING ON UNION EXCEPT INTERSECT ALL DISTINCT NOT EXISTS IN NULL ISNULL NOTNULL COLLATE FILTER OVER`,
+  value: `0 1 2.5 -1 'PASS' 'COMPLETED' 'end' '%a%' NULL TRUE x'00' id`,
+  function: `count sum min max avg total abs lower upper length typeof coalesce ifnull likely`,
+  name: `id run_id test_id runname sysname testname item_path stepname state status event_time comment variable category
+    value units owner archived last_update runs tests test_steps test_data keys r t s d r.id t.id t.run_id s.test_id d.test_id`,
+};
+const words = Object.fromEntries(Object.entries(kinds).map(([kind, text]) => [kind, text.split(/\s+/)]));
+const allWords = [...new Set(Object.values(words).flat()), "(", ")"];
 const known = [...rewritable, ...onlyViews].map((sql) => tokenize(sql).map(({ text }) => text));
-/** A byte of the input is one of these, by its number. */
-const words = [...new Set([...known.flat(), ...moreWords])].slice(0, 256);
-const seeds = known
-  .map((sql) => sql.map((word) => words.indexOf(word)))
-  .filter((bytes) => bytes.every((byte) => byte >= 0))
-  .map((bytes) => Buffer.from(bytes));
+
+const of = <T>(list: readonly T[], byte: number) => list[byte % list.length] as T;
+
+/** Returns words of which one takes the place of `word`. */
+function alike(word: string): readonly string[] {
+  const kind = Object.values(words).find((list) => list.includes(word) || list.includes(word.toUpperCase()));
+  if (kind !== undefined) return kind;
+  if (/^['\d]/.test(word)) return words.value ?? [];
+  return /^["`[a-z]/.test(word) ? (words.name ?? []) : allWords;
+}
+
+/** Changes a known query: the first byte is its number, and each three that follow are a place, a change, and a word. */
+function queryOf([number = 0, ...edits]: Buffer): string {
+  const query = [...of(known, number)];
+  for (let at = 0; at + 2 < edits.length; at += 3) {
+    const [place = 0, change = 0, word = 0] = edits.slice(at, at + 3);
+    const index = place % query.length;
+    if (change < 192) query[index] = of(alike(query[index] ?? ""), word);
+    else if (change < 224) query.splice(index, 1);
+    else query.splice(index, 0, of(allWords, word));
+  }
+  return query.join(" ");
+}
 
 /** What has no end, differs between databases or is left open by SQLite, as is which rows a LIMIT within a query takes. */
 const open =
@@ -57,10 +79,10 @@ export const fullDb: MakeTarget = (directory) => {
     }
   };
   return {
-    seeds,
+    seeds: known.map((_, number) => Buffer.from([number])),
     fuzz(data) {
-      if (data.length > 80) return;
-      const sql = [...data].map((byte) => words[byte % words.length]).join(" ");
+      if (data.length > 30) return;
+      const sql = queryOf(data);
       if (!/^(select|with|values)\b/i.test(sql) || isOpen(sql)) return;
       const expected = answer(whole, sql);
       if (expected === undefined) assertRefused(modes.rewritten, sql);
