@@ -119,4 +119,20 @@ describe("a test with thousands of steps", () => {
     expect(completedColumn(area, stepsOf(777))).toEqual([steps]);
     expect(completedColumn(area, stepsOf(test))).toEqual([0]);
   });
+
+  it("joins a moved run with all its steps where it came late", async () => {
+    const { area, test } = areaWithLargeTest();
+    const late = { run: 2, test: 5000 };
+    await runReduce(area, { runname: undefined, runId: [late.run] });
+    edit(area, ["cache"], (db) =>
+      db.exec(`INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${late.test}, ${late.run}, 'late', '', 'COMPLETED');
+        INSERT INTO test_data (test_id, category, variable) VALUES (${late.test}, 'c', 'v');
+        UPDATE test_steps SET test_id = ${late.test} WHERE stepname LIKE 'sample_%'`),
+    );
+    const { result } = await runReduce(area, { runname: undefined, runId: [99] });
+    expect(result).toMatchObject({ late: steps + 2, superseded: 0 });
+    expect(completedColumn(area, stepsOf(late.test))).toEqual([steps]);
+    expect(readColumn(area.cacheDb, stepsOf(late.test))).toEqual([0]);
+    expect(Number(readColumn(area.cacheDb, stepsOf(test))[0])).toBeGreaterThan(0);
+  });
 });

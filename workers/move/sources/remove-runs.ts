@@ -1,6 +1,7 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { JobsError } from "../../../shared/errors.ts";
+import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { LargeTests } from "../slices/large-tests.ts";
@@ -158,6 +159,20 @@ export class Remover {
     return false;
   }
 
+  /** A slice of some children of a test that completed-runs.db lacks: they can join it only after its own row. */
+  #testsAlone({ rows }: Slice): Mismatches {
+    const { db, part, records } = this.#session;
+    const tests = records.find(({ table }) => table === "tests");
+    if (rows === undefined || !("table" in rows) || tests === undefined) return new Map();
+    const ids = preparedIds<[]>(
+      db,
+      `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
+       WHERE NOT EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.id) AND NOT EXISTS (
+         SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = x.id)`,
+    ).all();
+    return ids.length === 0 ? new Map() : new Map([[tests, ids]]);
+  }
+
   /** Removes one slice; returns the runs that must stay, recorded in the report. */
   async #removeSlice(slice: Slice, force: boolean, report: RemovalReport): Promise<readonly bigint[]> {
     const { failpoint, part } = this.#session;
@@ -182,7 +197,8 @@ export class Remover {
         return slice.runs;
       }
       let kept = 0;
-      for (const [record, ids] of blocked.mismatches) {
+      const before = await this.#session.read(() => this.#testsAlone(slice));
+      for (const [record, ids] of [...before, ...blocked.mismatches]) {
         const { superseded, unsynced, late } = await this.#session.read(() =>
           mergeLateRows(this.#session, record, ids),
         );
