@@ -247,12 +247,47 @@ async function stageUnsynced(session: JobSession, record: RecordPlan): Promise<v
        WHERE p.mtjobs_row = t.mtjobs_row`,
     );
   }
+  const alone = (part: Source) =>
+    unmatchedRows(rows(part), known, { columns: record.columnsIn(part), compared, mixed });
+  const { table } = record;
+  const note = `INSERT OR IGNORE INTO temp.differing (table_name, id) SELECT ${quoteText(table)}, id FROM (${alone("area")})`;
+  if ((await readSources(session, note)) === 0) return;
+  if (session.sources.includes("ref")) await keepReplaced(session, record, alone);
   await addUnsynced(
     session,
     record,
     "area",
-    unmatchedRows(rows("area"), known, { columns, compared, mixed }),
+    `SELECT ${columnList(columns, "x")} FROM temp.differing AS f CROSS JOIN area.${table} AS x ON x.id = f.id
+     WHERE f.table_name = ${quoteText(table)} AND f.winner IS NULL`,
   );
+}
+
+/**
+ * Keeps rows of a never-synced table that megatest.db has as the ref does, if the cache has others of that parent: a
+ * restore put them into all three databases, and a client replaced them in the cache since.
+ *
+ * @param alone a SELECT of a part's rows of the slice that the cache lacks
+ */
+async function keepReplaced(
+  session: JobSession,
+  record: RecordPlan,
+  alone: (part: Source) => string,
+): Promise<void> {
+  const { table, mixed, parent } = record;
+  const inRef = record.columnsIn("ref");
+  const compared = record.columnsIn("area").filter((name) => inRef.includes(name));
+  if (parent === null || !compared.includes(parent)) return;
+  const both = partnersOf(alone("area"), alone("ref"), { key: "id", compared, own: [parent], mixed });
+  await readSources(
+    session,
+    `UPDATE temp.differing SET winner = 'none' WHERE table_name = ${quoteText(table)} AND id IN (SELECT id FROM (${both})
+       WHERE ${parent} IN (SELECT ${parent} FROM temp.stage_${table} WHERE mtjobs_row <= ${aboveFresh}))`,
+  );
+  await recordVersions(session, record, {
+    winner: "none",
+    superseded: "area",
+    reason: "replaced in the cache",
+  });
 }
 
 const isOfSlice = ({ parent }: RecordPlan) =>

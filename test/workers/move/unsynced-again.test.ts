@@ -1,0 +1,85 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import {
+  completedColumn,
+  edit,
+  firstTestOf,
+  keptVersions,
+  newArea,
+  type Place,
+  readColumn,
+} from "../../support/area.ts";
+import { runReduce, runRestore } from "../../support/queue.ts";
+
+const counts = "SELECT count FROM run_stats WHERE run_id = 2 AND state = 'again' ORDER BY count";
+const count = (value: number) =>
+  `INSERT INTO run_stats (run_id, state, status, count) VALUES (2, 'again', 'PASS', ${value});`;
+
+/** Run 2 has been out and back with a row in run_stats, which is in all three databases now. */
+async function restoredArea(): Promise<SampleArea> {
+  const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+  write(area, ["cache"], count(2));
+  await runReduce(area, { runname: undefined, runId: [2] });
+  await runRestore(area, { runname: undefined, runId: [2] });
+  for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+    expect(readColumn(file, counts)).toEqual([2]);
+  return area;
+}
+
+const write = (area: SampleArea, places: readonly Place[], sql: string) =>
+  edit(area, places, (db) => db.exec(sql));
+
+const remove = "DELETE FROM run_stats WHERE run_id = 2 AND state = 'again';";
+
+describe("a row that never syncs, of a run that was restored,", () => {
+  it("moves once where a client replaced it in the cache, and the replaced one is kept", async () => {
+    const area = await restoredArea();
+    for (const value of [3, 4]) {
+      write(area, ["cache"], remove + count(value));
+      const { result } = await runReduce(area, { runname: undefined, runId: [2] });
+      expect(completedColumn(area, counts)).toEqual([value]);
+      expect(result.superseded).toBe(1);
+      await runRestore(area, { runname: undefined, runId: [2] });
+      expect(readColumn(area.cacheDb, counts)).toEqual([value]);
+    }
+  });
+
+  it("moves with one that megatest.db alone got since", async () => {
+    const area = await restoredArea();
+    write(area, ["area"], count(7));
+    write(area, ["cache"], remove + count(3));
+    await runReduce(area, { runname: undefined, runId: [2] });
+    expect(completedColumn(area, counts)).toEqual([3, 7]);
+  });
+
+  it("moves as often as the cache has equal ones", async () => {
+    const area = await restoredArea();
+    write(area, ["cache", "area"], count(2));
+    write(area, ["area"], count(2));
+    await runReduce(area, { runname: undefined, runId: [2] });
+    expect(completedColumn(area, counts)).toEqual([2, 2, 2]);
+  });
+
+  it("moves if the cache has none of its run, as one that was made anew", async () => {
+    const area = await restoredArea();
+    write(area, ["cache"], "DELETE FROM run_stats WHERE run_id = 2");
+    await runReduce(area, { runname: undefined, runId: [2] });
+    expect(completedColumn(area, counts)).toEqual([2]);
+  });
+
+  it("is told apart by its test", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    const [changed, other] = [firstTestOf(area, 2), firstTestOf(area, 3)];
+    const add = (test: number, load: number) =>
+      `INSERT INTO test_rundat (test_id, update_time, cpuload) VALUES (${test}, 1, ${load});`;
+    write(area, ["cache", "ref", "area"], `DELETE FROM test_rundat; ${add(changed, 1)} ${add(other, 1)}`);
+    write(area, ["cache"], `DELETE FROM test_rundat; ${add(changed, 2)}`);
+    await runReduce(area);
+    expect(completedColumn(area, "SELECT test_id, cpuload FROM test_rundat ORDER BY test_id")).toEqual([
+      changed,
+      other,
+    ]);
+    expect(completedColumn(area, "SELECT cpuload FROM test_rundat ORDER BY test_id")).toEqual([2, 1]);
+    expect(keptVersions(area, "test_rundat", 1, "cpuload")).toEqual(["i:1"]);
+  });
+});
