@@ -1,4 +1,4 @@
-import { type Connection, quoteTexts } from "../sqlite/connection.ts";
+import { type Connection, quoteText, quoteTexts } from "../sqlite/connection.ts";
 import { hasTable } from "../sqlite/table.ts";
 import { gapName, guardName, notNamed } from "./hidden-row-names.ts";
 import type { Side, UnionTable } from "./run-tables.ts";
@@ -29,7 +29,7 @@ export const uncountedStates = ["copying", "restored", "importing", "purging"] a
  * for an IN, SQLite would first build a list, which takes as long as reading a row by its id.
  */
 const noUncounted = uncountedStates
-  .map((state) => `NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = '${state}')`)
+  .map((state) => `NOT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state = ${quoteText(state)})`)
   .join(" AND ");
 
 export interface Rule {
