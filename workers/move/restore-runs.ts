@@ -157,7 +157,7 @@ export async function undoRestore(
       );
       continue;
     }
-    await countRemoval(session, await session.pipeline.remove([run.id], true));
+    await countRemoval(session, await session.pipeline.remove([run.id], true, { restored: true }));
     undone.push(run);
   }
   await setRestoreState(session, undone, "moved");

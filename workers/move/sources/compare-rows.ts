@@ -36,7 +36,7 @@ export interface Comparison {
   /** The part with the freshest data. */
   fresh: Source;
   jobId: string;
-  /** False for rows that come back after a run has moved: then any recorded version is known. */
+  /** False for rows that a sync or refill may have brought back after removal: then any recorded version is known. */
   strict: boolean;
 }
 
@@ -70,7 +70,7 @@ function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Li
   const columns = all.filter((name) => name !== "id");
   const rest = columns.filter((name) => !carried.includes(name));
   if (!strict) return { same: like(record, columns), kept: "1" };
-  // Where clients write, a losing value may have been written again: only versions that this job recorded count.
+  // Where clients write, a losing value may have been written again: only versions that this job recorded there count.
   return {
     same: like(record, columns),
     kept: `p.source = ${quoteText(part)} AND p.job_id = :job

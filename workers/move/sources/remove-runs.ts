@@ -46,6 +46,8 @@ export interface Removal {
    * as changed. Once a run is cut, its rest is absorbed.
    */
   mergeChanged: boolean;
+  /** The runs were restored and leave again: where clients write, what differs from the copy was written since. */
+  restored?: boolean | undefined;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
 }
@@ -72,6 +74,7 @@ export class Remover {
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #mergeChanged = false;
+  #strict = true;
   readonly #reusedIds = new Set<bigint>();
 
   constructor(session: SourceSession) {
@@ -79,11 +82,12 @@ export class Remover {
     this.#slices = new SliceRemover(session);
   }
 
-  async remove({ runs, mergeChanged, readAt }: Removal): Promise<RemovalReport> {
+  async remove({ runs, mergeChanged, restored = false, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
     const report = emptyRemoval();
     this.#readAt = readAt;
     this.#mergeChanged = mergeChanged;
+    this.#strict = !mergeChanged || restored;
     this.#reusedIds.clear();
     await this.#session.read(() => assertCopied(db, runs));
     const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
@@ -148,7 +152,7 @@ export class Remover {
       const found = await this.#session.read(() => {
         const tests = enterSlice(db, current);
         const started = performance.now();
-        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#mergeChanged));
+        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#strict));
         batchSize.hold(performance.now() - started);
         batchSize.settle(tests);
         return mismatches;
@@ -179,7 +183,7 @@ export class Remover {
     for (let idle = 0; ; ) {
       const blocked = await this.#slices.remove(slice, {
         force,
-        mergeChanged: this.#mergeChanged,
+        strict: this.#strict,
         readAt: this.#readAt,
         removed: report.removed,
         reusedIds: this.#reusedIds,

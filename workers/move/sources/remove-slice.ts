@@ -15,8 +15,8 @@ import type { SourceSession } from "./source-session.ts";
 export interface SliceRemoval {
   /** Removes rows that have changed: once a run is begun, it is finished. */
   force: boolean;
-  /** See `Removal`. */
-  mergeChanged: boolean;
+  /** See `Comparison`. */
+  strict: boolean;
   /** `readVersion` before the runs were copied. */
   readAt: number | undefined;
   /** Rows deleted so far, by table; added to. */
@@ -54,10 +54,10 @@ export class SliceRemover {
     this.#session = session;
   }
 
-  /** Returns how rows are compared; `absorbing`: any version ever recorded is known. */
-  comparison(mergeChanged: boolean): Comparison {
+  /** Returns how rows are compared. */
+  comparison(strict: boolean): Comparison {
     const { part, fresh, jobId } = this.#session;
-    return { part, fresh, jobId, strict: !mergeChanged };
+    return { part, fresh, jobId, strict };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
@@ -101,7 +101,7 @@ export class SliceRemover {
    * read completely.
    * Returns the rows of reused ids, which stay.
    */
-  #refuseNews(slice: Slice, { force, mergeChanged, readAt }: SliceRemoval, version: number): RowIds {
+  #refuseNews(slice: Slice, { force, strict, readAt }: SliceRemoval, version: number): RowIds {
     const { db, part, fresh, records } = this.#session;
     const known = checkSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
@@ -110,7 +110,7 @@ export class SliceRemover {
     const isRead = (record: RecordPlan) =>
       record.synced && (part === fresh || record.uncarried(part).length === 0);
     const compared = asRead ? records.filter((record) => !isRead(record)) : records;
-    const found = findMismatches(db, compared, this.comparison(mergeChanged));
+    const found = findMismatches(db, compared, this.comparison(strict));
     const spared: RowIds = force ? separateReusedIds(db, { part, fresh, records, found, known }) : new Map();
     refuseMismatches(db, part, found, slice);
     return spared;

@@ -50,11 +50,12 @@ export class SourcePipeline {
    * is left complete, unless `absorbing`. Several calls may run concurrently.
    *
    * @param options.readAt `versions` before the runs were copied; without it every row is compared
+   * @param options.restored see `Removal`
    */
   async remove(
     runs: readonly bigint[],
     mergeChanged: boolean,
-    { readAt }: { readAt?: Versions } = {},
+    { readAt, restored }: { readAt?: Versions; restored?: boolean } = {},
   ): Promise<RemovalReport> {
     const total = emptyRemoval();
     let left = runs;
@@ -64,6 +65,7 @@ export class SourcePipeline {
       const report = await writer.remove({
         runs: left,
         mergeChanged: mergeChanged || index > 0,
+        restored,
         // The ref was not read completely for the copies.
         readAt: writer.part === "ref" ? undefined : readAt?.get(writer.part),
       });
