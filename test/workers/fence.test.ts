@@ -2,7 +2,11 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../producers/demo/sample-area/build-area.ts";
 import type { JobsError } from "../../shared/errors.ts";
+import { holderName } from "../../shared/lease/holder.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
+import type { Connection } from "../../shared/sqlite/connection.ts";
+import { connect } from "../../workers/area-db/databases.ts";
+import { raiseFenceToken, takeLease } from "../../workers/area-db/fence.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { newArea, snapshot } from "../support/area.ts";
 import {
@@ -44,6 +48,11 @@ async function fencedArea(): Promise<SampleArea> {
   await runReduce(area, { runname: undefined, runId: [1] });
   expect(fencesOf(area).area?.token).toBe(1);
   return area;
+}
+
+/** A connection of a job's code to one of the databases. */
+function connectTo(area: SampleArea, part: FencePart): Connection {
+  return connect({ area: area.megatestDb, completed: "", [part]: fenceFile(area, part) }, [part]);
 }
 
 /** Every table of mtjobs and of Megatest in a database, except the fence. */
@@ -201,15 +210,50 @@ describe("the fence", () => {
     assertFinished(area, before);
   });
 
-  it("is renewed in megatest.db by the commits of a job, long before it runs out", async () => {
+  it("is taken for a minute, and renewed in megatest.db by the commits of a job, long before it runs out", async () => {
     const area = await fencedArea();
     const seen: number[] = [];
     const check = (step: string) => {
-      if (["tokens-raised", "moved"].includes(step)) seen.push(fencesOf(area).area?.expires_at ?? 0);
+      if (["lease-taken", "moved"].includes(step)) seen.push(fencesOf(area).area?.expires_at ?? 0);
     };
+    const began = Date.now();
     await runReduce(area, {}, { failpoint: check });
     expect(seen).toHaveLength(2);
+    expect((seen[0] ?? 0) - began).toBeGreaterThanOrEqual(60_000);
     expect(seen[1]).toBeGreaterThan(seen[0] ?? 0);
     expect((seen[1] ?? 0) - Date.now()).toBeGreaterThan(30_000);
   });
+
+  it("admits a job again whose process still holds the lease for it, but no other job of it or of that id", async () => {
+    const area = await fencedArea();
+    const again = () => runReduce(area, {}, { jobId: "reduce-there" });
+    holdElsewhere(area, 60_000);
+    await expect(again()).rejects.toMatchObject({ code: "locked" });
+    change(area, "area", `UPDATE mtjobs_fence SET holder = '${holderName(area.host)}'`);
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "locked" });
+    expect((await again()).result.moved.runs).toBe(5);
+  });
+
+  it("gives no token to a job that was admitted just before another took the lease", async () => {
+    const area = await fencedArea();
+    holdElsewhere(area, 60_000);
+    const db = connectTo(area, "area");
+    const claim = { holder: holderName(area.host), jobId: "late", host: area.host, now: Date.now(), seen: 0 };
+    expect(() => takeLease(db, claim)).toThrow(expect.objectContaining({ code: "locked" }));
+    db.close();
+    expect(fencesOf(area).area).toMatchObject({ token: 1, holder: "host-b/7/7" });
+  });
+
+  it.each(["cache", "ref", "completed"] as const)(
+    "keeps the token of %s where another has raised it higher meanwhile, and ends the job that is late",
+    async (part) => {
+      const area = await fencedArea();
+      change(area, part, "UPDATE mtjobs_fence SET token = 9");
+      const db = connectTo(area, part);
+      expect(() => raiseFenceToken(db, part, 8)).toThrow(expect.objectContaining({ code: "lost-lease" }));
+      raiseFenceToken(db, part, 9);
+      db.close();
+      expect(fencesOf(area)[part]?.token).toBe(9);
+    },
+  );
 });

@@ -1,4 +1,4 @@
-import { statSync } from "node:fs";
+import { statSync, utimesSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { afterEach, describe, expect, it, vi } from "vitest";
@@ -77,6 +77,18 @@ describe("a lease", () => {
     await expect(runReduce(area)).rejects.toMatchObject({ code: "locked" });
     expect(state()).toEqual(before);
     expect(isRefillDue(area)).toBe(true);
+  });
+
+  it("that a job takes makes no refill due, however long ago the cache was written to", async () => {
+    const area = newArea({ runs: 2, testsPerRun: 4 });
+    const longAgo = new Date(Date.now() - hourMs);
+    for (const file of [area.cacheDb, area.megatestDb]) utimesSync(file, longAgo, longAgo);
+    const due: boolean[] = [];
+    const failpoint = (step: string) => {
+      if (step === "lease-taken") due.push(isRefillDue(area));
+    };
+    await runReduce(area, {}, { failpoint });
+    expect(due).toEqual([false]);
   });
 
   it("that a job takes where a refill is due leaves the refill due until the cache says that it is", async () => {
