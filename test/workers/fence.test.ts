@@ -6,7 +6,7 @@ import { holderName } from "../../shared/lease/holder.ts";
 import { leaseState } from "../../shared/lease/lease.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import { connect } from "../../workers/area-db/databases.ts";
-import { raiseFenceToken, takeLease } from "../../workers/area-db/fence.ts";
+import { raiseFenceToken, releaseLease, takeLease } from "../../workers/area-db/fence.ts";
 import { builtThreadUrl } from "../../workers/job-thread/job-threads.ts";
 import { newArea, snapshot } from "../support/area.ts";
 import {
@@ -186,7 +186,11 @@ describe("the fence", () => {
     expect(parts.map((part) => fencesOf(area)[part]?.token)).toEqual([42, 42, 42, 42]);
   });
 
-  it.each(parts)("lets nothing more be committed to %s once that has a newer token", async (part) => {
+  it.each([
+    ...parts.map((part) => [part, "copied"] as const),
+    // Before a copy is committed.
+    ["completed", "late-collected"] as const,
+  ])("lets nothing more be committed to %s once that has a newer token, from %s on", async (part, at) => {
     const area = await fencedArea();
     const before = unionOf(area);
     let content: unknown;
@@ -195,7 +199,7 @@ describe("the fence", () => {
       {},
       {
         failpoint: (step) => {
-          if (step !== "copied" || content !== undefined) return;
+          if (step !== at || content !== undefined) return;
           change(area, part, "UPDATE mtjobs_fence SET token = 9, holder = NULL");
           content = contentOf(area, part);
         },
@@ -242,6 +246,19 @@ describe("the fence", () => {
     expect(() => takeLease(db, claim)).toThrow(expect.objectContaining({ code: "locked" }));
     db.close();
     expect(fencesOf(area).area).toMatchObject({ token: 1, holder: "host-b/7/7" });
+  });
+
+  it("keeps the lease of another that took over, whatever a job that is late releases, and ends it with its own job", async () => {
+    const area = await fencedArea();
+    const endOf = () => Object.values(fencesOf(area)).map((fence) => fence?.expires_at);
+    expect(endOf()).toEqual([0, 0, 0, 0]);
+    holdElsewhere(area, 60_000);
+    const db = connectTo(area, "area");
+    releaseLease(db, 2);
+    expect(fencesOf(area).area).toMatchObject({ token: 1, holder: "host-b/7/7" });
+    releaseLease(db, 1);
+    db.close();
+    expect(fencesOf(area).area).toEqual({ token: 1, holder: null, expires_at: 0 });
   });
 
   it.each(["cache", "ref", "completed"] as const)(

@@ -14,7 +14,7 @@ import {
   newArea,
   temporaryDirectory,
 } from "../support/area.ts";
-import { fencesOf, runReduce, runReduceProcess, runRepair } from "../support/queue.ts";
+import { fencesOf, runReduce, runReduceProcess, runRepair, withMove } from "../support/queue.ts";
 
 const hourMs = 3_600_000;
 const yearMs = 365 * 24 * hourMs;
@@ -89,6 +89,17 @@ describe("a lease", () => {
     };
     await runReduce(area, {}, { failpoint });
     expect(due).toEqual([false]);
+  });
+
+  it("is renewed without making a refill due, though the last commit was long ago", async () => {
+    const area = newArea({ runs: 2, testsPerRun: 4 });
+    await withMove(area, async (session) => {
+      const longAgo = new Date(Date.now() - hourMs);
+      utimesSync(area.cacheDb, longAgo, longAgo);
+      setClock(hourMs);
+      await session.commit("area", () => {});
+      expect(isRefillDue(area)).toBe(false);
+    });
   });
 
   it("that a job takes where a refill is due leaves the refill due until the cache says that it is", async () => {

@@ -2,7 +2,7 @@ import { copyFileSync, renameSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { assertNothingLost, edit, filesOf, newArea, rejectionOf } from "../../support/area.ts";
-import { assertReleased, runReduce, runRestore, unionOf } from "../../support/queue.ts";
+import { assertReleased, runReduce, runRestore, unionOf, withMove } from "../../support/queue.ts";
 
 const fewRuns = { runs: 5, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
@@ -45,6 +45,21 @@ describe("a database that is replaced while a job runs", () => {
       assertReleased(area);
     },
   );
+
+  it("completed-runs.db: takes no large commit any more, which would go to the file that was moved away", async () => {
+    const area = await areaWithOneMoved();
+    const { completedDb } = filesOf(area);
+    const { failpoint, putBack } = replacer(completedDb, "now");
+    const moved = withMove(area, async (session) => {
+      failpoint("now");
+      session.commitPatiently("completed", () => {});
+    });
+    expect(await rejectionOf(moved)).toMatchObject({
+      code: "io",
+      message: `${completedDb} was replaced while it was in use`,
+    });
+    putBack();
+  });
 
   it.each(["area", "cache"] as const)(
     "%s: ends a restore before the copy is deleted, and with the old file back nothing is lost",
