@@ -1,9 +1,12 @@
-import { describe, expect, it } from "vitest";
+import Database from "better-sqlite3";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { SourceSession } from "../../../workers/move/sources/source-session.ts";
 import {
   assertNothingLost,
   completedColumn,
   edit,
+  filesOf,
   firstTestOf,
   keptVersions,
   newArea,
@@ -155,6 +158,51 @@ describe("a run that a client writes to while it is being moved", () => {
     expect(readColumn(area.megatestDb, "SELECT count(*) FROM tests WHERE testname = 'meanwhile'")).toEqual([
       0,
     ]);
+  });
+});
+
+describe("a run that a client writes to between the comparison of its rows and their removal", () => {
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("moves as it is then", async () => {
+    const area = agreedArea();
+    const id = firstTestOf(area, 2);
+    let written = 0;
+    const { passGap } = SourceSession.prototype;
+    vi.spyOn(SourceSession.prototype, "passGap").mockImplementation(async function (this: SourceSession) {
+      if (this.part === "cache" && ++written === 1)
+        edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET comment = 'meanwhile' WHERE id = ${id}`));
+      await passGap.call(this);
+    });
+    const before = unionOf(area);
+    const { result } = await runReduce(area);
+    expect(movedIds(result)).toEqual([1, 2, 3]);
+    expect(written).toBeGreaterThan(0);
+    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", id)).toEqual(["meanwhile"]);
+    assertNothingLost(before, unionOf(area), { mayChange: (record) => record.path.includes("tests") });
+  });
+});
+
+describe("a run without a complete copy", () => {
+  it.each([
+    "UPDATE mtjobs_runs SET state = 'copying' WHERE run_id = 2",
+    "DELETE FROM mtjobs_runs WHERE run_id = 2",
+  ])("keeps every row in every database, although its removal was requested: %s", async (sql) => {
+    const area = agreedArea();
+    const failpoint = (step: string) => {
+      if (step !== "removing") return;
+      const db = new Database(filesOf(area).completedDb, { fileMustExist: true });
+      db.exec(sql);
+      db.close();
+    };
+    await expect(runReduce(area, {}, { failpoint })).rejects.toMatchObject({
+      code: "internal",
+      message: "runs 2 have no complete copy; none of their rows were removed",
+    });
+    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+      expect(readColumn(file, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([4]);
   });
 });
 
