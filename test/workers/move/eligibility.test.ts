@@ -1,5 +1,8 @@
+import { rmSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { parsePayload } from "../../../shared/contract/payload.ts";
+import { judgeRun } from "../../../workers/move/select/eligibility.ts";
 import {
   addPrereqFailedTest,
   addRunningTest,
@@ -223,5 +226,42 @@ describe("a run without a name", () => {
     const area = finishedArea();
     edit(area, everywhere, (db) => db.exec("UPDATE runs SET runname = '' WHERE id = 2"));
     expect(movedIds((await reduceSafely(area)).result)).toEqual([1, 2, 3, 4]);
+  });
+});
+
+describe("a cache without a ref", () => {
+  it("holds back a run of which a test runs, and no other: nothing tells what a client wrote last", async () => {
+    const area = finishedArea();
+    addRunningTest(area, 2, hour);
+    rmSync(area.refDb);
+    const { result } = await reduceSafely(area);
+    expect(movedIds(result)).toEqual([1, 3, 4]);
+    expect(skippedBy(result)).toEqual({ 2: "in-flight" });
+  });
+});
+
+describe("the second at which a run may move", () => {
+  const run = {
+    id: 1n,
+    target: "t",
+    runname: "r",
+    state: "new",
+    exists: true,
+    activity: 1_000,
+    unfinished: undefined,
+    unfinishedTests: 0,
+    oddTime: undefined,
+  };
+  const payload = parsePayload("reduce", { v: 1, area: "/a", runname: "%", age: 60_000, deadAfter: 60_000 });
+
+  it("is the one at which its last activity is as old as was asked for", () => {
+    expect(judgeRun(run, payload, 1_059_999)).toBe("recent");
+    expect(judgeRun(run, payload, 1_060_000)).toBeUndefined();
+  });
+
+  it("is the one after that at which its unfinished test is as silent as a dead one", () => {
+    const alive = { ...run, activity: 0, unfinished: 1_000, unfinishedTests: 1 };
+    expect(judgeRun(alive, payload, 1_060_000)).toBe("in-flight");
+    expect(judgeRun(alive, payload, 1_060_001)).toBeUndefined();
   });
 });

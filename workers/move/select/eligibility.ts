@@ -170,8 +170,8 @@ function readUnfinished(session: JobSession): [bigint, bigint, bigint][] {
  */
 function unsyncedUpdate(session: JobSession, table: IdentifiedTable, alias: string): string {
   const plan = planOf(session, table);
-  if (!plan.columnsIn("completed").includes("last_update") || session.fresh !== "cache") return "0";
-  if (!session.sources.includes("ref")) return "0";
+  // Only a cache has a ref, and is then the fresh part.
+  if (!plan.columnsIn("completed").includes("last_update") || !session.sources.includes("ref")) return "0";
   // Most rows are old: only recent ones are compared with the ref.
   return `CASE WHEN ${seconds(`${alias}.last_update`)} > :recentAfter AND NOT EXISTS (SELECT 1 FROM ref.${table} AS synced
       WHERE synced.id = ${alias}.id AND ${sameRow("synced", alias, plan.carried("cache", "ref"))})
