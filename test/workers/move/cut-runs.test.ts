@@ -59,6 +59,30 @@ describe("a run that is removed in several slices", () => {
     expect(completedColumn(area, "SELECT count(*) FROM tests")).toEqual([0]);
   });
 
+  it("stays whole in ref and megatest.db if its last test became active when others had left the cache", async () => {
+    const area = largeRun(300);
+    const test = lastTest(area);
+    const before = unionOf(area);
+    const write = (sql: string) =>
+      edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET ${sql} WHERE id = ${test}`));
+    const failpoint = once("committed-in-cache", () =>
+      write(`state = 'RUNNING', event_time = ${area.now}, run_duration = 0`),
+    );
+    await runReduce(area, {}, { failpoint });
+    const counts = () =>
+      [area.cacheDb, area.refDb, area.megatestDb].map((file) =>
+        Number(readColumn(file, "SELECT count(*) FROM tests WHERE run_id = 1")[0]),
+      );
+    const [left, ...others] = counts();
+    expect(left).toBeGreaterThan(0);
+    expect(left).toBeLessThan(300);
+    expect(others).toEqual([300, 300]);
+    write("state = 'COMPLETED'");
+    await runReduce(area);
+    expect(counts()).toEqual([0, 0, 0]);
+    assertNothingLost(before, unionOf(area), { mayChange: (record) => record.path.includes("tests") });
+  });
+
   it("is left to the next job between two slices when the job is to stop", async () => {
     const area = largeRun(300);
     const before = unionOf(area);
