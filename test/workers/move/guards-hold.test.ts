@@ -35,7 +35,7 @@ describe("guards of ids", () => {
     vi.restoreAllMocks();
   });
 
-  it("hold where they are the same in every database, above all that has moved", async () => {
+  it("hold if they are the same in every database, above all that has moved", async () => {
     const area = await reducedArea();
     expect(await hold(area)).toBe(true);
     edit(area, ["ref"], (db) =>
@@ -47,7 +47,7 @@ describe("guards of ids", () => {
     });
   });
 
-  it("do not hold where a moved row has the id of one", async () => {
+  it("do not hold if a moved row has the id of one", async () => {
     const area = await reducedArea();
     expect(await hold(area)).toBe(true);
     editCompleted(area, `INSERT INTO test_data (id, test_id) VALUES (${guardId(area)}, 1)`);
@@ -63,7 +63,7 @@ describe("guards of ids", () => {
     });
   });
 
-  it("are put back before rows are removed where a clean-up took them while the rows were copied", async () => {
+  it("are put back before rows are removed if a clean-up took them while the rows were copied", async () => {
     const area = await reducedArea();
     const seen: boolean[] = [];
     const failpoint = (step: string) => {

@@ -176,9 +176,15 @@ describe("a run that a client writes to between the comparison of its rows and t
         edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET comment = 'meanwhile' WHERE id = ${id}`));
       await passGap.call(this);
     });
+    const left: unknown[] = [];
+    const failpoint = (step: string) => {
+      const others = "SELECT count(*) FROM tests WHERE run_id IN (1, 3)";
+      if (step === "removed-from-cache") left.push(readColumn(area.cacheDb, others)[0]);
+    };
     const before = unionOf(area);
-    const { result } = await runReduce(area);
+    const { result } = await runReduce(area, {}, { failpoint });
     expect(movedIds(result)).toEqual([1, 2, 3]);
+    expect(left[0]).toBe(0);
     expect(written).toBeGreaterThan(0);
     expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", id)).toEqual(["meanwhile"]);
     assertNothingLost(before, unionOf(area), { mayChange: (record) => record.path.includes("tests") });
