@@ -54,6 +54,13 @@ describe.each(kinds)(
       ({ syncsLastUpdate } = kind);
     });
 
+    it("a job brings both together once, and the next one does not", async () => {
+      const area = dueArea((at) => changeInMegatestDbOnly(at, 1, "there"));
+      const told = async () => (await reduceSafely(area, nothing, options)).story.join();
+      expect(await told()).toContain("reconciling both");
+      expect(await told()).not.toContain("reconciling both");
+    });
+
     it("what changed in megatest.db alone reaches cache and ref", async () => {
       const area = dueArea((at) => changeInMegatestDbOnly(at, 1, "there"));
       const { story } = await reduceSafely(area, nothing, options);
