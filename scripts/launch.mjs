@@ -1,6 +1,6 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|fuzz|image-test|machines|bench|pages
- * |pictures|figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|fuzz|mutation|image-test|machines
+ * |bench|pages|pictures|figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
 import { tmpdir } from "node:os";
@@ -68,6 +68,10 @@ const programs = {
     prepare: needStrace,
   },
   fuzz: { targets: [targets.product], command: [join("scripts", "fuzz.mjs")], needsRedis: false },
+  mutation: {
+    targets: [targets.product, targets.tests],
+    command: [join("scripts", "mutation.mjs")],
+  },
   "image-test": {
     targets: [],
     command: [...vitest, join("test", "image"), "--disable-console-intercept"],
