@@ -15,7 +15,7 @@ export const groups = {
   removal: {
     mutate: [
       "workers/move/sources/remove-slice.ts:70-200",
-      "workers/move/sources/remove-runs.ts:160-200",
+      "workers/move/sources/remove-runs.ts:170-230",
       "workers/move/sources/check-slice.ts:32-60",
       "workers/move/sources/check-slice.ts:90-105",
       "workers/records/assert-deleted.ts",
@@ -25,11 +25,16 @@ export const groups = {
       "test/workers/move/cut-runs.test.ts",
       "test/workers/move/reused-ids.test.ts",
       "test/workers/move/forbidding-triggers.test.ts",
+      "test/workers/move/absent-tables.test.ts",
     ],
   },
   eligibility: {
     mutate: ["workers/move/select/eligibility.ts", "workers/records/test-states.ts"],
-    tests: ["test/workers/move/eligibility.test.ts", "test/workers/move/age.test.ts"],
+    tests: [
+      "test/workers/move/eligibility.test.ts",
+      "test/workers/move/age.test.ts",
+      "test/workers/move/odd-times.test.ts",
+    ],
   },
   guards: {
     mutate: ["workers/move/ids/id-guards.ts:27-103"],
