@@ -73,12 +73,10 @@ export function resultText(result: MoveResult): string {
   return paragraphs.filter((paragraph) => paragraph !== "").join("\n\n");
 }
 
-/** Unsynced values are counted apart: they did not lose to a newer version. */
+/** Unsynced values are counted apart: no other database had another value. */
 function keptText({ superseded, unsynced = 0 }: MoveResult): string {
   return [
-    ...(superseded > 0
-      ? [`${plural(superseded, "row")} superseded by a newer version and kept in completed-runs.db`]
-      : []),
+    ...(superseded > 0 ? [`${plural(superseded, "other version")} of rows kept in completed-runs.db`] : []),
     ...(unsynced > 0
       ? [`${plural(unsynced, "older value")} of unsynced rows kept in completed-runs.db`]
       : []),

@@ -58,7 +58,7 @@ describe("a result as text", () => {
       "",
       "  megatest.db  12.3 MB  →  4.1 kB",
       "",
-      "1 row superseded by a newer version and kept in completed-runs.db",
+      "1 other version of rows kept in completed-runs.db",
       "",
       "warning: the vacuum is left for later",
     ]);

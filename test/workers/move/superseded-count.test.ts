@@ -70,7 +70,7 @@ describe("a row that was only not synced yet", () => {
     // Of the row that was changed twice, what both once agreed on is kept from the ref.
     expect(result).toMatchObject({ superseded: 1, unsynced: 3 });
     expect(resultText(result)).toContain(
-      "\n1 row superseded by a newer version and kept in completed-runs.db\n3 older values of",
+      "\n1 other version of rows kept in completed-runs.db\n3 older values of",
     );
   });
 
