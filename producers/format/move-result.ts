@@ -73,7 +73,7 @@ export function resultText(result: MoveResult): string {
   return paragraphs.filter((paragraph) => paragraph !== "").join("\n\n");
 }
 
-/** Unsynced values are counted apart: no other database had another value. */
+/** Values that the cache had replaced and not synced yet are counted apart: no two databases had changed them. */
 function keptText({ superseded, unsynced = 0 }: MoveResult): string {
   return [
     ...(superseded > 0 ? [`${plural(superseded, "other version")} of rows kept in completed-runs.db`] : []),
