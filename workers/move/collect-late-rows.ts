@@ -42,9 +42,7 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
     ).all(),
   );
   for (const part of sources) for (const run of await runsWithRows(session, part, fresh)) suspects.add(run);
-  // In completed-runs.db: the tests of which only late steps or data are left count, too.
-  if (suspects.size > 0) await session.fitPipeline([...suspects], "completed");
-  const left = await mergeAndRemove(session, [...suspects]);
+  const left = await collectRowsOf(session, [...suspects]);
   await session.read(() => {
     // Runs left alone must be found again.
     if (left.length === 0) writeSeen(session, seen);
@@ -53,6 +51,13 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
       fresh.filter((run) => !left.includes(run)),
     );
   });
+}
+
+/** Merges and removes what the sources have of moved runs. Returns the runs whose rows stay. */
+export async function collectRowsOf(session: LeasedSession, runs: readonly bigint[]): Promise<bigint[]> {
+  // In completed-runs.db: the tests of which only late steps or data are left count, too.
+  if (runs.length > 0) await session.fitPipeline(runs, "completed");
+  return await mergeAndRemove(session, runs);
 }
 
 /** Returns the runs that this job moved. */

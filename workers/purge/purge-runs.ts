@@ -1,15 +1,21 @@
+import { defaultDeadAfterMs } from "../../shared/contract/defaults.ts";
 import type { PurgePayload } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
-import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { prepared } from "../../shared/sqlite/connection.ts";
 import { runDirectories } from "../../shared/sqlite/run-directories.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
+import { collectRowsOf } from "../move/collect-late-rows.ts";
 import { deletePurged } from "../move/copy/delete-purged.ts";
 import { supersededOfRuns } from "../move/copy/superseded-of-runs.ts";
+import { countRuns } from "../move/dry-run.ts";
+import type { LeasedSession } from "../move/leased-session.ts";
 import { type RowCounts, runRows, tallyRuns } from "../move/run-accounting.ts";
 import { lastActivity, selectMovedRuns } from "../move/select/choose-moved-runs.ts";
 import type { Candidate } from "../move/select/choose-runs.ts";
+import { isBack } from "../move/select/find-late-rows.ts";
+import { isAlive } from "../move/select/live-tests.ts";
 import type { JobSession } from "../move/session/job-session.ts";
-import { planOf } from "../records/record-session.ts";
+import { indexChildren, indexNewChildren } from "../records/child-index.ts";
 import { exportRun, removeUnfinished, versionOfFile } from "./export-run.ts";
 import { keepLease } from "./write-export.ts";
 
@@ -18,29 +24,30 @@ const maxTries = 3;
 
 /**
  * Returns the moved runs to purge. One of which megatest.db or a cache has rows again, as of a test that was started
- * anew, stays as in flight.
+ * anew, stays as in flight; its rows are collected, because those under an old id would be found by no later job.
  */
-export async function choosePurgedRuns(session: JobSession, payload: PurgePayload): Promise<Candidate[]> {
+export async function choosePurgedRuns(session: LeasedSession, payload: PurgePayload): Promise<Candidate[]> {
   const chosen: Candidate[] = [];
+  const back: bigint[] = [];
   for (const run of await selectMovedRuns(session, payload, "purge")) {
-    if (await session.read(() => isBack(session, run.id))) session.tally.skip(labelOf(run), "in-flight");
-    else chosen.push(run);
+    if (await isBack(session, run.id)) {
+      back.push(run.id);
+      session.tally.skip(labelOf(run), "in-flight");
+    } else chosen.push(run);
   }
+  await collectRowsOf(session, back);
   return chosen;
 }
 
-function isBack({ db, sources, records }: JobSession, run: bigint): boolean {
-  const tests = planOf({ records }, "tests");
-  return sources.some((part) => {
-    const testsThere = tests.indexedIn(part)
-      ? `SELECT 1 FROM ${part}.tests WHERE run_id = :run`
-      : `SELECT 1 FROM temp.children WHERE part = ${quoteText(part)} AND table_name = 'tests' AND parent = :run`;
-    const found = prepared<{ run: bigint }, number>(
-      db,
-      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run) OR EXISTS (${testsThere})`,
-    ).pluck();
-    return found.get({ run }) === 1;
-  });
+/** Counts the runs that a purge would choose once it has collected late rows: only those of active tests stay. */
+export async function rehearsePurge(session: JobSession, payload: PurgePayload): Promise<void> {
+  const chosen: Candidate[] = [];
+  for (const run of await selectMovedRuns(session, payload, "purge")) {
+    const stays = (await isBack(session, run.id)) && (await isAlive(session, run.id, defaultDeadAfterMs));
+    if (stays) session.tally.skip(labelOf(run), "in-flight");
+    else chosen.push(run);
+  }
+  await countRuns(session, chosen);
 }
 
 /** What a purge works with. */
@@ -64,6 +71,8 @@ export async function purgeRuns(
   if (runs.length === 0) return;
   if (directory !== undefined) removeUnfinished(directory, areaId);
   const purge = { session, areaId, directory, superseded: await supersededOfRuns(session) };
+  // Late rows may have been removed since the job read the tables.
+  for (const part of session.sources) await indexChildren(session, part);
   for (const [index, run] of runs.entries()) {
     context.signal.throwIfAborted();
     if (session.endEarly(runs.length - index)) return;
@@ -82,6 +91,10 @@ async function purgeRun(purge: Purge, run: Candidate): Promise<void> {
   const { context, tally } = session;
   for (let tries = 1; ; tries++) {
     const purged = await exportAndCommit(purge, run);
+    if (purged === "in-flight") {
+      tally.skip(labelOf(run), purged);
+      return;
+    }
     if (purged !== undefined) {
       tallyRuns(session, "purge", [purged.run], purged.rows);
       context.failpoint("purging");
@@ -99,8 +112,14 @@ interface Purged {
   rows: RowCounts;
 }
 
-/** Returns undefined, with the run as it was, if another program wrote to it, to completed-runs.db or to the export. */
-async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purged | undefined> {
+/**
+ * Returns "in-flight", with the run as it was, if a source has rows of it again; undefined if another program wrote to
+ * completed-runs.db or to the export.
+ */
+async function exportAndCommit(
+  purge: Purge,
+  candidate: Candidate,
+): Promise<Purged | "in-flight" | undefined> {
   const { session, areaId, directory, superseded } = purge;
   const { id, target, runname } = candidate;
   const version = await session.read(() => versionOfCompleted(session));
@@ -113,8 +132,8 @@ async function exportAndCommit(purge: Purge, candidate: Candidate): Promise<Purg
     activeAt: lastActivity(session, candidate),
     directories: runDirectories(session.db, "completed", run),
   }));
-  const isBackNow = await session.read(() => isBack(session, id));
-  if (isBackNow) return undefined;
+  for (const part of session.sources) await indexNewChildren(session, part);
+  if (await isBack(session, id)) return "in-flight";
   const committed = await session.commit("completed", () => {
     // Under the write lock: what was compared is what will be deleted.
     if (versionOfCompleted(session) !== version) return false;

@@ -3,11 +3,11 @@ import type { PurgePayload } from "../../shared/contract/payload.ts";
 import type { JobContext } from "../area-db/job-context.ts";
 import { openAreaForJob } from "../area-db/open-area.ts";
 import { compact } from "../move/compact.ts";
-import { countRuns, rehearse } from "../move/dry-run.ts";
+import { rehearse } from "../move/dry-run.ts";
 import { checkIds, reconcile, recover, runOnArea } from "../move/run-on-area.ts";
 import { assertInWindow } from "../move/session/time-budget.ts";
 import { assertExportDirectory, trustOf } from "./exports-place.ts";
-import { choosePurgedRuns, purgeRuns } from "./purge-runs.ts";
+import { choosePurgedRuns, purgeRuns, rehearsePurge } from "./purge-runs.ts";
 
 /**
  * Removes the runs that `payload` selects from completed-runs.db for good, each after its export was read back.
@@ -20,9 +20,7 @@ export async function purge(payload: PurgePayload, context: JobContext): Promise
   const directory =
     payload.export === false ? undefined : assertExportDirectory(payload.export, trustOf(opened));
   if (payload.dryRun) {
-    return await rehearse(opened, payload, "purge", async (session) =>
-      countRuns(session, await choosePurgedRuns(session, payload)),
-    );
+    return await rehearse(opened, payload, "purge", (session) => rehearsePurge(session, payload));
   }
   return await runOnArea("purge", opened, payload, async (session, areaId) => {
     await reconcile(session);

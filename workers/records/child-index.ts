@@ -1,4 +1,6 @@
 import { type Part, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { idAfter, lastOfNext, preparedIds } from "../../shared/sqlite/ids.ts";
+import { lowestId } from "../../shared/sqlite/run-id.ts";
 import type { Source } from "../area-db/databases.ts";
 import type { RecordSession } from "./record-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
@@ -11,23 +13,52 @@ const chunk = 10_000;
  * look-ups need no scan. Runs once per job.
  */
 export async function indexChildren(session: RecordSession, part: Source): Promise<void> {
-  for (const record of session.records) {
-    if (record.parent === null || record.indexedIn(part) || record.columnsIn(part).length === 0) continue;
-    await mapTable(session, part, record);
+  for (const record of unindexedIn(session, part)) {
+    session.db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, record.table);
+    session.mappedTo.delete(`${part}.${record.table}`);
+    await mapTable(session, part, record, lowestId);
   }
 }
 
-async function mapTable(session: RecordSession, part: Source, { table, parent }: RecordPlan): Promise<void> {
+/**
+ * Records the rows that came since the tables were last read. They have higher ids, so this is cheap. Not after rows
+ * were removed: an id above those that are left is given out again.
+ */
+export async function indexNewChildren(session: RecordSession, part: Source): Promise<void> {
+  for (const record of unindexedIn(session, part)) {
+    const last = session.mappedTo.get(`${part}.${record.table}`);
+    const next = last === undefined ? lowestId : idAfter(last, last);
+    if (next !== undefined) await mapTable(session, part, record, next);
+  }
+}
+
+function unindexedIn({ records }: RecordSession, part: Source): readonly RecordPlan[] {
+  return records.filter(
+    (record) => record.parent !== null && !record.indexedIn(part) && record.columnsIn(part).length > 0,
+  );
+}
+
+/** Reads the rows with ids from `first` on. */
+async function mapTable(
+  session: RecordSession,
+  part: Source,
+  { table, parent }: RecordPlan,
+  first: bigint,
+): Promise<void> {
   const { db } = session;
-  db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, table);
+  const name = `${part}.${table}`;
   const note = () =>
     prepared<[bigint, bigint]>(
       db,
-      `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${part}.${table}
+      `INSERT OR IGNORE INTO temp.children SELECT ${quoteText(part)}, ${quoteText(table)}, ${parent}, id FROM ${name}
      WHERE id BETWEEN ? AND ? AND ${parent} IS NOT NULL`,
     );
-  for await (const range of session.idRanges(`${part}.${table}`, chunk))
-    await session.read(() => note().run(...range));
+  const startOf = (from: bigint) => (from > first ? from : first);
+  const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(name, chunk));
+  for await (const [from, to] of session.idRangesBy((start) => last().get(startOf(start)))) {
+    await session.read(() => note().run(startOf(from), to));
+    session.mappedTo.set(name, to);
+  }
 }
 
 /** SQL, a FROM clause: the rows of a table in `part`, as `alias`, whose parent is in a table of ids, as `s`. */

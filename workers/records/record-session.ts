@@ -6,6 +6,8 @@ import type { RecordPlan } from "./record-tables.ts";
 /** A session that reads and writes rows of Megatest's record tables, by plans made of their schemas. */
 export class RecordSession extends DatabaseSession {
   readonly plans: Plans;
+  /** By database and table: up to which id `temp.children` has its rows. */
+  readonly mappedTo = new Map<string, bigint>();
 
   constructor({ plans, ...session }: SessionOptions & { plans: Plans }) {
     super(session);

@@ -1,8 +1,9 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
-import { prepared, quoteText } from "../../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../../shared/sqlite/connection.ts";
 import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import type { Source } from "../../area-db/databases.ts";
+import { childrenOf } from "../../records/child-index.ts";
 import type { JobSession } from "../session/job-session.ts";
 
 // Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored.
@@ -27,32 +28,48 @@ export async function runsWithRows(
   return found;
 }
 
+/**
+ * Returns true if a source has any row of a moved run again: of the run itself, a test, or only a step, a datum or
+ * another row of one. Rows of unindexed tables are found by the map of `indexChildren` and `indexNewChildren`.
+ */
+export async function isBack(session: JobSession, run: bigint): Promise<boolean> {
+  for (const part of session.sources) if (await hasRows(session, part, run)) return true;
+  return false;
+}
+
 async function hasRows(session: JobSession, part: Source, run: bigint): Promise<boolean> {
   const { db } = session;
-  const itself = () =>
-    prepared<{ run: bigint }, number>(
-      db,
-      `SELECT EXISTS (SELECT 1 FROM ${part}.runs WHERE id = :run)
-         OR EXISTS (SELECT 1 FROM ${part}.tests WHERE run_id = :run)`,
-    ).pluck();
-  if ((await session.read(() => itself().get({ run }))) === 1) return true;
-  const byTest = session.records
-    .filter((record) => record.parent === "test_id" && record.indexedIn(part))
-    .map(
-      ({ table }) => `EXISTS (SELECT 1 FROM json_each(:tests) AS t
-        CROSS JOIN ${part}.${table} AS x ON x.test_id = t.value)`,
-    );
+  const itself = [`SELECT 1 FROM ${part}.runs WHERE id IN (SELECT value FROM json_each(:ids))`];
+  const ofRun = () => existsSql(db, [...itself, ...childrenBy(session, part, "run_id")]);
+  if ((await session.read(() => ofRun().get({ ids: idList([run]) }))) === 1) return true;
+  const byTest = childrenBy(session, part, "test_id");
   if (byTest.length === 0) return false;
-  const children = () => prepared<{ tests: string }, number>(db, `SELECT ${byTest.join(" OR ")}`).pluck();
+  const ofTests = () => existsSql(db, byTest);
   const tests = await session.read(() =>
     preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
   );
   for (let from = 0; from < tests.length; from += chunk) {
-    const some = idList(tests.slice(from, from + chunk));
-    if ((await session.read(() => children().get({ tests: some }))) === 1) return true;
+    const ids = idList(tests.slice(from, from + chunk));
+    if ((await session.read(() => ofTests().get({ ids }))) === 1) return true;
     await yieldNow();
   }
   return false;
+}
+
+/** A statement that returns 1 if one of the queries has a row. */
+function existsSql(db: Connection, queries: readonly string[]) {
+  const exists = queries.map((sql) => `EXISTS (${sql})`);
+  return prepared<{ ids: string }, number>(db, `SELECT ${exists.join(" OR ")}`).pluck();
+}
+
+/** SQL for each table: its rows whose parent is among `:ids`. */
+function childrenBy({ records }: JobSession, part: Source, parent: "run_id" | "test_id"): string[] {
+  return records
+    .filter((record) => record.parent === parent && record.columnsIn(part).length > 0)
+    .map(
+      (record) =>
+        `SELECT 1 FROM ${childrenOf(part, record, "(SELECT value AS id FROM json_each(:ids))", "x")}`,
+    );
 }
 
 /**
