@@ -33,12 +33,17 @@ export function findForeignPart(
 }
 
 /**
- * Returns true if another cache, attached as `cache`, may be this area's: it shares a run, under any id, or the
- * guards of ids.
+ * Returns true if another cache, or its ref, attached as `part`, may be this area's: it shares a run, under any id, or
+ * the guards of ids.
  */
-export function sharesRun(db: Connection, keys: readonly string[], parts: readonly Part[]): boolean {
+export function sharesRun(
+  db: Connection,
+  keys: readonly string[],
+  parts: readonly Part[],
+  part: PairPart,
+): boolean {
   const comparison = new Comparison(db, keys, withRuns(db, parts));
-  return comparison.hasRuns("cache") && (comparison.shares("cache") || comparison.sharesRunByName("cache"));
+  return comparison.hasRuns(part) && (comparison.shares(part) || comparison.sharesRunByName(part));
 }
 
 /** Skips other databases, which are reported when they are opened for work. */

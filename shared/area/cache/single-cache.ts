@@ -8,8 +8,8 @@ import { type CacheSearch, type FoundCache, findCaches } from "./find-caches.ts"
 const recentMs = 24 * 3_600_000;
 
 /**
- * What another cache holds: no run of this area, rows unknown to megatest.db and completed-runs.db, or only known
- * rows; unknown while it is being written to.
+ * What another cache holds: no run of this area, unsynced rows unknown to megatest.db and completed-runs.db, or only
+ * known or synced rows; unknown while it is being written to.
  */
 export type CacheContent = "another-area" | "unknown-rows" | "known-rows" | "being-written";
 
@@ -88,7 +88,7 @@ const remedies: Record<CacheUse, string> = {
     "check which name Megatest gives the area ([setup] area-name or testsuite, including trailing blanks; MT_TESTSUITE_NAME; the directory) and correct it. A cache holds records that megatest.db may lack: remove it only after Megatest has synced it and stopped using it",
   open: "end the processes that have a cache open, after Megatest has synced it",
   recent:
-    "a cache that megatest.db has all rows of is ignored one day after its last change: let Megatest sync it and wait, or remove it once it is synced and unused",
+    "a cache that is synced is ignored one day after its last change: let Megatest sync it and wait, or remove it once it is synced and unused",
   "unknown-rows":
     "let Megatest sync the cache whose rows megatest.db lacks: start Megatest as the cache's user, with the area path that the cache is named after",
 };

@@ -184,7 +184,7 @@ describe("the doctor on what lies around", () => {
     expect(faultsOf(several)).toEqual(["caches"]);
     expect(checkOf(several, "caches")).toMatchObject({
       verdict: `the area has more than one cache in use; besides ${area.cacheDirectory}: ${other} (of root; changed within a day)`,
-      remedy: expect.stringMatching(/^a cache that megatest.db has all rows of is ignored one day after/),
+      remedy: expect.stringMatching(/^a cache that is synced is ignored one day after/),
     });
   });
 

@@ -5,6 +5,7 @@ import { buildArea, type SampleArea } from "../../../producers/demo/sample-area/
 import {
   addSecondCache,
   checkOf,
+  cleanUp,
   diagnoseArea,
   edit,
   everywhere,
@@ -12,8 +13,9 @@ import {
   isRoot,
   newArea,
   settleTimes,
+  temporaryDirectory,
 } from "../../support/area.ts";
-import { reduceSafely, runReduce } from "../../support/queue.ts";
+import { reduceSafely, runPurge, runReduce } from "../../support/queue.ts";
 
 /** Another user's, who is this process's: the tests run as one user. */
 const other = "root";
@@ -114,5 +116,72 @@ describe.runIf(isRoot)("another user's old cache with rows that megatest.db lack
       ok: false,
       verdict: expect.stringContaining("holds rows that megatest.db lacks"),
     });
+  });
+});
+
+describe.runIf(isRoot)("another user's old and synced cache holds no job up, nor the doctor,", () => {
+  /** A quiet area, and a cache of another user who looked at it once. */
+  function areaSeenOnce() {
+    const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
+    const second = { ...area, ...addSecondCache(area, other) };
+    recently(second, 2 * 86_400);
+    return { area, second };
+  }
+
+  async function expectUnhindered(area: SampleArea, second: Pick<SampleArea, "cacheDirectory">) {
+    // Its files have another time of change, so it is read again, as by another process.
+    recently(second, 2 * 86_400);
+    expect(faultsOf(await diagnoseArea(area))).toEqual([]);
+    for (const dryRun of [true, false]) expect((await runReduce(area, { dryRun })).result.moved.runs).toBe(1);
+  }
+
+  it("once a run in it was purged", async () => {
+    const { area, second } = areaSeenOnce();
+    await runReduce(area, { runname: undefined, runId: [1, 2, 3] });
+    await runPurge(area, { export: temporaryDirectory(), runname: undefined, runId: [1] });
+    await expectUnhindered(area, second);
+  });
+
+  it("once runs in it were deleted and Megatest cleaned up", async () => {
+    const { area, second } = areaSeenOnce();
+    edit(area, everywhere, (db) => db.exec("UPDATE runs SET state = 'deleted' WHERE id < 4"));
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    settleTimes(area);
+    await expectUnhindered(area, second);
+  });
+
+  it("whose sync sets the time of the last update itself", async () => {
+    const { area, second } = areaSeenOnce();
+    edit(second, ["ref"], (db) => db.exec("UPDATE tests SET last_update = 5"));
+    recently(second, 2 * 86_400);
+    await runReduce(area, { runname: undefined, runId: [1, 2, 3] });
+    await runPurge(area, { export: temporaryDirectory(), runname: undefined, runId: [1] });
+    await expectUnhindered(area, second);
+  });
+});
+
+describe.runIf(isRoot)("another user's old cache counts", () => {
+  it("for a row of a purged run that it changed since it synced it, also to a process that knew it before", async () => {
+    const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
+    const second = { ...area, ...addSecondCache(area, other) };
+    edit(second, ["cache"], (db) => db.exec("UPDATE tests SET comment = 'unsynced' WHERE run_id = 1"));
+    recently(second, 2 * 86_400);
+    await runReduce(area, { runname: undefined, runId: [1] });
+    await runPurge(area, { export: temporaryDirectory(), runname: undefined, runId: [1] });
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
+    expect(faultsOf(await diagnoseArea(area))).toEqual(["caches"]);
+  });
+
+  it.each([
+    ["of another area", "UPDATE runs SET runname = 'of another ' || runname"],
+    ["that lacks a column", "ALTER TABLE test_steps DROP COLUMN comment"],
+  ])("for a row that megatest.db lacks, if its ref has that row too but is one %s", async (_, sql) => {
+    const area = newArea({ runs: 4, testsPerRun: 2, unsynced: false, inFlight: 0 });
+    const second = { ...area, ...addSecondCache(area, other) };
+    const row = "INSERT INTO test_steps (id, test_id, stepname, state) VALUES (99999, 1, 'unseen', 'end')";
+    edit(second, ["cache", "ref"], (db) => db.exec(row));
+    edit(second, ["ref"], (db) => db.exec(sql));
+    recently(second, 2 * 86_400);
+    await expect(runReduce(area)).rejects.toMatchObject({ code: "several-caches" });
   });
 });
