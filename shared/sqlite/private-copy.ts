@@ -65,7 +65,6 @@ export function placeForCopy(): PrivateCopy {
 export function copyTo(file: string, path: string, expected: ExpectedFile): void {
   for (let left = 3; !copyAtRest(path, file, expected); left--) {
     if (left === 1) throw new JobsError("busy", `${path} is being written to`);
-    pauseForTick();
   }
   settle(file);
 }
@@ -94,7 +93,8 @@ function copyAtRest(path: string, file: string, expected: ExpectedFile): boolean
       if (source !== undefined) sources.push(source);
     }
     if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} no longer exists`);
-    if (sources.some(({ stat }) => Number(stat.ctimeMs) > Date.now() - tickMs)) return false;
+    // From here on any write gives a file another time.
+    if (!areRested(sources)) return false;
     // An earlier attempt's journal would be rolled back into this one.
     for (const suffix of suffixes) rmSync(file + suffix, { force: true });
     assertRoom(path, file, sources);
@@ -103,6 +103,15 @@ function copyAtRest(path: string, file: string, expected: ExpectedFile): boolean
   } finally {
     for (const { fd } of sources) closeSync(fd);
   }
+}
+
+/**
+ * Returns false if a file was written to during a pause of some ticks. No clock is asked: that of a file server may be
+ * ahead of this host's or behind it.
+ */
+function areRested(sources: readonly Source[]): boolean {
+  pauseForTick();
+  return sources.every(({ fd, stat }) => isSame(fstatSync(fd, { bigint: true }), stat));
 }
 
 function open(path: string, suffix: string, expected: ExpectedFile): Source | undefined {
@@ -194,9 +203,12 @@ function isAsBefore(path: string, suffix: string, sources: readonly Source[]): b
   const source = sources.find((one) => one.suffix === suffix);
   const now = lstatSync(path + suffix, { bigint: true, throwIfNoEntry: false });
   if (source === undefined) return now === undefined;
-  const { stat } = source;
+  return now !== undefined && isSame(now, source.stat);
+}
+
+function isSame(now: BigIntStats, stat: BigIntStats): boolean {
   return (
-    now?.ino === stat.ino && now.dev === stat.dev && now.size === stat.size && now.ctimeNs === stat.ctimeNs
+    now.ino === stat.ino && now.dev === stat.dev && now.size === stat.size && now.ctimeNs === stat.ctimeNs
   );
 }
 

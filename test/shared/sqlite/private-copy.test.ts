@@ -16,7 +16,7 @@ import {
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { JobsError } from "../../../shared/errors.ts";
 import { copyPrivately } from "../../../shared/sqlite/private-copy.ts";
 import { errorOf, isRoot, nobody, plantJournal, temporaryDirectory } from "../../support/area.ts";
@@ -40,6 +40,7 @@ beforeEach(() => {
 });
 
 afterEach(() => {
+  vi.useRealTimers();
   if (TMPDIR === undefined) delete process.env.TMPDIR;
   else process.env.TMPDIR = TMPDIR;
 });
@@ -153,6 +154,14 @@ describe("a private copy of somebody else's database", () => {
     expect(errorOf(() => copyPrivately(file, { ...expected, uid: nobody })).message).toContain(
       "belongs to user 0",
     );
+  });
+
+  it.each([
+    ["ahead of", -5 * 60_000],
+    ["behind", 5 * 60_000],
+  ])("is made of a file at rest if the file server's clock is %s this host's", (_, byMs) => {
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
+    expect(read()).toEqual(["first"]);
   });
 
   it("is of one moment or is busy while somebody writes all the time, and always sound", async () => {
