@@ -1,11 +1,14 @@
 import { existsSync, readdirSync, utimesSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import Database from "better-sqlite3";
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { openArea } from "../../../shared/area/area.ts";
+import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
+import { parsePayload } from "../../../shared/contract/payload.ts";
 import { oldHomeActivity } from "../../../workers/migrate/checks/in-use.ts";
 import { baseFile } from "../../../workers/migrate/state/migration-files.ts";
+import { checkTarget } from "../../../workers/migrate/steps/check-target.ts";
 import { removeOldPairs } from "../../../workers/migrate/steps/remove-old-pairs.ts";
 import {
   assertNothingLost,
@@ -172,5 +175,23 @@ describe("a take-over", () => {
     expect(oldHomeActivity(opened, hour * 1000 + 10_000)).toMatchObject({ ok: false });
     utimesSync(join(area.directory, "megatest.db"), hour + 3590, hour + 3590);
     expect(oldHomeActivity(opened)).toMatchObject({ name: "signs-of-life", ok: false });
+  });
+
+  it.each([
+    ["behind this host's, for which a home at work would seem silent", 10 * 60_000, 0, false],
+    ["ahead of this host's, for which a silent home would seem at work", -10 * 60_000, 6 * 60, true],
+  ])("sees signs of life by the file server's clock if it is %s", async (_, byMs, agoSeconds, isSilent) => {
+    const { area, place } = buildForTwo(temporaryDirectory());
+    const changed = Date.now() / 1000 - agoSeconds;
+    utimesSync(area.megatestDb, changed, changed);
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + byMs });
+    try {
+      const payload = parsePayload("migrate", { v: 1, area: place.area, to: "host-new", takeover: true });
+      const context = contextOn("new", { ...place, jobId: "migrate-1" });
+      const { checks } = await checkTarget(payload as MigratePayload, context);
+      expect(checks.find(({ name }) => name === "signs-of-life")).toMatchObject({ ok: isSilent });
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });

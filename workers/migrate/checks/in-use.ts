@@ -82,7 +82,12 @@ function mayWrite(files: readonly string[], uid: number): boolean {
 /** A home with activity this recent is not lost, ms. */
 export const silenceMs = 5 * 60_000;
 
-/** Checks for a recently changed server log or megatest.db. */
+/**
+ * Checks for a recently changed server log or megatest.db.
+ *
+ * @param now by the clock of the area's file system, which sets their times: by one that is ahead of it, an old home at
+ *   work would pass for silent
+ */
 export function oldHomeActivity(area: Area, now = Date.now()): MigrateCheck {
   const changedAt = newestMtimeMs(area.realPath, "megatest.db") ?? 0;
   const touched = liveServers(area, now)[0]?.logMtimeMs ?? 0;

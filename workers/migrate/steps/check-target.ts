@@ -3,7 +3,7 @@ import { type Area, openAllowedArea } from "../../../shared/area/area.ts";
 import { ensureAreaId, readAreaId } from "../../../shared/area/area-id.ts";
 import { assertReadWrite } from "../../../shared/area/cache/assert-read-write.ts";
 import { type CachePair, findCache } from "../../../shared/area/cache/cache.ts";
-import { newestMtimeMs } from "../../../shared/area/cache/mtime.ts";
+import { clockSkewMs, newestMtimeMs } from "../../../shared/area/cache/mtime.ts";
 import { decideHome, reachableAddress, readHomehost } from "../../../shared/area/homehost.ts";
 import type { MigratePayload } from "../../../shared/contract/migrate-payload.ts";
 import type { MigrateCheck } from "../../../shared/contract/migrate-result.ts";
@@ -75,7 +75,9 @@ export async function checkTarget(payload: MigratePayload, context: JobContext):
           ? failed("pinned", "[server] homehost in megatest.config pins the area to its host")
           : passed("pinned", "no [server] homehost in megatest.config"),
         targetCheck(address, toHome),
-        ...(payload.takeover ? [oldHomeActivity(area)] : []),
+        ...(payload.takeover
+          ? [oldHomeActivity(area, Date.now() + (payload.dryRun ? 0 : clockSkewMs(area)))]
+          : []),
         ...rowChecks(db, payload),
         ...areaChecks(db, area, context),
       ];
