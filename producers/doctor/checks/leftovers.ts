@@ -109,6 +109,9 @@ function leftIn(directory: string, isOfInstant: (name: string) => boolean): stri
     .map((name) => join(directory, name))
     .filter((file) => {
       const stat = statSync(file, { throwIfNoEntry: false });
-      return stat !== undefined && msSince(stat.mtimeMs) > instantMs;
+      if (stat === undefined) return false;
+      const ms = msSince(stat.mtimeMs);
+      // In the future: a job may be writing it on a file server whose clock is ahead.
+      return Number.isFinite(ms) && ms > instantMs;
     });
 }
