@@ -6,7 +6,6 @@ import type { MovePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { plural } from "../../shared/text.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
-import { indexChildren } from "../records/child-index.ts";
 import { commitStates, PendingStates, type RunState } from "./copy/commit-copy.ts";
 import { deletePurged } from "./copy/delete-purged.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
@@ -20,7 +19,7 @@ import { isAlive } from "./select/live-tests.ts";
 import type { JobSession } from "./session/job-session.ts";
 import { LargeTests } from "./slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "./slices/slices.ts";
-import { areAllThere } from "./sources/compare-restored.ts";
+import { findIncomplete } from "./sources/compare-restored.ts";
 import { countRemoval } from "./sources/count-removal.ts";
 
 /**
@@ -68,7 +67,6 @@ async function finishReduces(session: LeasedSession, deadAfterMs = defaultDeadAf
   const copying = await runsIn(session, "copying");
   const removing = await runsIn(session, "removing");
   const untouched: Run[] = [];
-  if (removing.length > 0) for (const part of session.sources) await indexChildren(session, part);
   for (const run of removing) {
     if (await isUntouched(session, run.id)) untouched.push(run);
   }
@@ -163,7 +161,7 @@ async function runsIn(session: JobSession, state: RunState): Promise<Run[]> {
   );
 }
 
-/** Returns true if nothing of the run was removed where clients write, the first source. Reads slice by slice. */
+/** Returns true if every row of the copy is still unchanged in the freshest source. Reads slice by slice. */
 async function isUntouched(session: JobSession, run: bigint): Promise<boolean> {
   const { db, batchSize, records } = session;
   if ((await session.read(() => homelessIn(session, [run]))).length > 0) return false;
@@ -184,8 +182,8 @@ function isSliceUntouched(session: JobSession, slice: Slice): boolean {
   const { db, fresh, batchSize, records } = session;
   const tests = enterSlice(db, slice);
   const started = performance.now();
-  const areThere = areAllThere(db, fresh, records);
+  const incomplete = findIncomplete(db, fresh, records, { touched: false });
   batchSize.hold(performance.now() - started);
   batchSize.settle(tests);
-  return areThere;
+  return incomplete?.length === 0;
 }

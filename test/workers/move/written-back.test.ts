@@ -1,8 +1,10 @@
+import { rmSync } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
-import { completedColumn, edit, everywhere, firstTestOf, newArea, readColumn } from "../../support/area.ts";
+import { completedColumn, edit, everywhere, newArea, type Place, readColumn } from "../../support/area.ts";
 import { run2, runReduce, runRestore, skippedBy } from "../../support/queue.ts";
 
 /** Runs `act` at the step, once. */
@@ -35,6 +37,19 @@ function areaWithUnsyncedComments(): SampleArea {
   return area;
 }
 
+/** What a refill does: the cache gets megatest.db's rows of run 2. */
+function bringBack(area: SampleArea): void {
+  edit(area, ["cache"], (db) => {
+    db.prepare("ATTACH ? AS area").run(area.megatestDb);
+    for (const table of ["runs", "tests", "test_steps", "test_data"]) {
+      const of =
+        { runs: "id = 2", tests: "run_id = 2" }[table] ??
+        "test_id IN (SELECT id FROM area.tests WHERE run_id = 2)";
+      db.exec(`INSERT INTO main.${table} SELECT * FROM area.${table} WHERE ${of}`);
+    }
+  });
+}
+
 const reduce2 = { runname: undefined, runId: [2] };
 const others = { runname: undefined, runId: [3] };
 
@@ -63,44 +78,44 @@ describe("a value that a client put back counts, although it lost once,", () => 
   });
 });
 
-describe("a run whose reduce died before anything was removed", () => {
-  it("is left where its owner locked it since", async () => {
-    const area = areaWithUnsyncedComments();
-    await expect(runReduce(area, reduce2, at("removing", die))).rejects.toThrow("died");
-    write(area, "UPDATE runs SET state = 'locked' WHERE id = 2");
-    const { result } = await runReduce(area, reduce2);
-    expect(skippedBy(result)).toEqual({ 2: "locked" });
-    expect(copied(area)).toEqual([]);
-    expect(commentsIn(area.cacheDb)).toEqual(["newer"]);
-  });
-
-  it("is judged by what a client wrote since, and moves with it", async () => {
-    const area = areaWithUnsyncedComments();
-    await expect(runReduce(area, reduce2, at("removing", die))).rejects.toThrow("died");
-    write(area, `UPDATE tests SET comment = 'newest' WHERE id = ${firstTestOf(area, 2)}`);
-    const { result } = await runReduce(area, others);
-    expect(result.runs.map(({ id }) => id)).toEqual([3]);
-    expect(commentsIn(area.cacheDb).sort()).toEqual(["newer", "newest"]);
-    await runReduce(area, reduce2);
-    expect(copied(area).sort()).toEqual(["newer", "newest"]);
-  });
-
+describe("a run whose reduce died", () => {
   it("keeps the newest value where a refill brought the older one back after its removal", async () => {
     const area = areaWithUnsyncedComments();
     await expect(runReduce(area, reduce2, at("removed-from-cache", die))).rejects.toThrow("died");
     expect(commentsIn(area.cacheDb)).toEqual([]);
-    edit(area, ["cache"], (db) => {
-      db.prepare("ATTACH ? AS area").run(area.megatestDb);
-      for (const table of ["runs", "tests", "test_steps", "test_data"]) {
-        const of =
-          { runs: "id = 2", tests: "run_id = 2" }[table] ??
-          "test_id IN (SELECT id FROM area.tests WHERE run_id = 2)";
-        db.exec(`INSERT INTO main.${table} SELECT * FROM area.${table} WHERE ${of}`);
-      }
-    });
+    bringBack(area);
     expect(commentsIn(area.cacheDb)).toEqual(["older"]);
     await runReduce(area, others);
     expect(copied(area)).toEqual(["newer"]);
     expect(commentsIn(area.cacheDb)).toEqual([]);
+  });
+
+  it.each(["removing", "committed-in-cache", "removed-from-cache", "removed-from-ref"] as const)(
+    "at %s keeps the newest value where the cache was lost",
+    async (step) => {
+      const area = areaWithUnsyncedComments();
+      await expect(runReduce(area, reduce2, at(step, die))).rejects.toThrow("died");
+      rmSync(dirname(area.cacheDb), { recursive: true });
+      await runReduce(area, others);
+      expect(copied(area)).toEqual(["newer"]);
+    },
+  );
+
+  it.each<[string, Place, string]>([
+    ["a client then wrote to the cache", "cache", "UPDATE tests SET final_logf = 'x.html' WHERE run_id = 2"],
+    ["megatest.db had another since the copy", "area", "UPDATE tests SET comment = 'other' WHERE run_id = 2"],
+  ])("keeps the newest value after a refill where %s", async (_, place, sql) => {
+    const area = areaWithUnsyncedComments();
+    await expect(runReduce(area, reduce2, at("removed-from-ref", die))).rejects.toThrow("died");
+    const change = () => edit(area, [place], (db) => db.exec(sql));
+    if (place === "area") change();
+    bringBack(area);
+    if (place === "cache") change();
+    await runReduce(area, others);
+    const all = completedColumn(
+      area,
+      "SELECT comment FROM tests WHERE run_id = 2 UNION ALL SELECT row FROM mtjobs_superseded WHERE table_name = 'tests'",
+    );
+    expect(all.join()).toContain("newer");
   });
 });
