@@ -55,7 +55,7 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
 
 /** Merges and removes what the sources have of moved runs. Returns the runs whose rows stay. */
 export async function collectRowsOf(session: LeasedSession, runs: readonly bigint[]): Promise<bigint[]> {
-  // In completed-runs.db: the tests of which only late steps or data are left count, too.
+  // Counts tests of which only late steps or data are left, too.
   if (runs.length > 0) await session.fitPipeline(runs, "completed");
   return await mergeAndRemove(session, runs);
 }

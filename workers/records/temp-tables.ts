@@ -21,7 +21,7 @@ export function createTempTables(db: Connection, records: readonly RecordPlan[])
     ) WITHOUT ROWID;
     CREATE TEMP TABLE IF NOT EXISTS superseded (
       table_name TEXT, row_id INTEGER, source TEXT, reason TEXT, columns TEXT, row TEXT, carried TEXT,
-      unsynced INTEGER NOT NULL DEFAULT 0
+      unsynced INTEGER NOT NULL DEFAULT 0, parent INTEGER
     );`);
   for (const { table, parent, synced, target } of records) {
     if (parent === "test_id") db.exec(`INSERT OR IGNORE INTO temp.test_tables VALUES (${quoteText(table)})`);

@@ -14,7 +14,7 @@ import {
   readColumn,
   reportStepAgain,
 } from "../../support/area.ts";
-import { reduceSafely } from "../../support/queue.ts";
+import { reduceSafely, runReduce } from "../../support/queue.ts";
 
 function agreedArea(options: { old?: boolean; cacheWal?: boolean } = {}): SampleArea {
   return newArea({ runs: 4, inFlight: 0, unsynced: false, ...options });
@@ -185,6 +185,25 @@ describe("of a row that cache and megatest.db have otherwise", () => {
     expect(completedColumn(area, `SELECT comment FROM ${table} WHERE ${where}`)).toEqual(["new"]);
     expect(result.superseded).toBe(1);
   });
+
+  it.each(["copied", "removing"])(
+    "the run moves, however large, although a job that died at %s kept the losing version",
+    async (step) => {
+      const area = newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 300 });
+      const id = firstTestOf(area, 2);
+      write(area, "cache", "old", early);
+      write(area, "ref", "old", early);
+      write(area, "area", "newer", late);
+      const failpoint = (name: string) => {
+        if (name === step) throw new Error("died");
+      };
+      const run2 = { runname: undefined, runId: [2] };
+      await expect(runReduce(area, run2, { failpoint })).rejects.toThrow("died");
+      const { result } = await reduceSafely(area, run2);
+      expect(result.runs.map(({ id }) => id)).toEqual([2]);
+      expect(commentOf(area, id)).toBe("newer");
+    },
+  );
 });
 
 describe("a row that only some of the databases have", () => {

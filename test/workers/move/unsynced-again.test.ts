@@ -82,4 +82,53 @@ describe("a row that never syncs, of a run that was restored,", () => {
     expect(completedColumn(area, "SELECT cpuload FROM test_rundat ORDER BY test_id")).toEqual([2, 1]);
     expect(keptVersions(area, "test_rundat", 1, "cpuload")).toEqual(["i:1"]);
   });
+
+  it("moves once where the ids differ between the databases, and a run that stays has one of them", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    const add = (run: number, value: number, id: number) =>
+      `INSERT INTO run_stats (id, run_id, state, status, count) VALUES (${id}, ${run}, 'again', 'PASS', ${value});`;
+    write(area, ["ref"], add(2, 2, 7300) + add(3, 5, 7301));
+    write(area, ["area"], add(2, 2, 7100) + add(3, 5, 7101));
+    write(area, ["cache"], add(2, 3, 7200) + add(3, 9, 7100));
+    write(
+      area,
+      ["cache"],
+      `UPDATE tests SET state = 'RUNNING', event_time = ${area.now}, run_duration = 0 WHERE id = ${firstTestOf(area, 3)}`,
+    );
+    const { result } = await runReduce(area, { runname: undefined, runId: [2, 3] });
+    expect(result).toMatchObject({ moved: { runs: 1 }, late: 0 });
+    expect(completedColumn(area, counts)).toEqual([3]);
+    expect(completedColumn(area, "SELECT row_id FROM mtjobs_superseded ORDER BY row_id")).toEqual([
+      7100, 7300,
+    ]);
+  });
+
+  it("moves where the ref lacks a column of its table", async () => {
+    const area = await restoredArea();
+    write(area, ["cache", "area"], "ALTER TABLE run_stats ADD COLUMN note TEXT");
+    write(area, ["cache"], remove + count(3));
+    await runReduce(area, { runname: undefined, runId: [2] });
+    expect(completedColumn(area, counts)).toEqual([2, 3]);
+  });
+
+  it("moves as a client put it back after the copy, under its former id", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    const set = (value: string) =>
+      `DELETE FROM extradat; INSERT INTO extradat (id, run_id, key, val) VALUES (7000, 2, 'k', '${value}')`;
+    const reduce2 = { runname: undefined, runId: [2] };
+    write(area, ["cache", "ref", "area"], "DELETE FROM extradat");
+    write(area, ["cache"], set("a"));
+    await runReduce(area, reduce2);
+    await runRestore(area, reduce2);
+    write(area, ["cache"], set("b"));
+    let isDone = false;
+    await runReduce(area, reduce2, {
+      failpoint(name) {
+        if (name !== "verified" || isDone) return;
+        isDone = true;
+        write(area, ["cache"], set("a"));
+      },
+    });
+    expect(completedColumn(area, "SELECT val FROM extradat")).toEqual(["a"]);
+  });
 });

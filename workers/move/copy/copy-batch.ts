@@ -192,11 +192,11 @@ function dropFromStage({ db, records }: JobSession, runs: readonly bigint[]): vo
   for (const record of records.toReversed()) {
     const { table } = record;
     const where = belongsTo(record, { runs: chosen, tests });
-    prepared(
-      db,
-      `DELETE FROM temp.superseded WHERE table_name = ${quoteText(table)}
-         AND row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`,
-    ).run(list);
+    // Ids of never-synced tables differ between the databases.
+    const kept = record.synced
+      ? `row_id IN (SELECT id FROM temp.stage_${table} WHERE ${where})`
+      : `parent IN ${record.parent === "run_id" ? chosen : tests}`;
+    prepared(db, `DELETE FROM temp.superseded WHERE table_name = ${quoteText(table)} AND ${kept}`).run(list);
     prepared(db, `DELETE FROM temp.stage_${table} WHERE ${where}`).run(list);
   }
 }

@@ -149,9 +149,10 @@ async function recordVersions(
   const columns = record.columnsIn(part);
   await readSources(
     session,
-    `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried, unsynced)
+    `INSERT INTO temp.superseded (table_name, row_id, source, reason, columns, row, carried, unsynced, parent)
        SELECT ${quoteText(record.table)}, x.id, ${quoteText(part)}, ?, ?, ${rowLiteral("x", columns)},
-         ${rowLiteral("x", record.carried(part, "completed"))}, ${winner === "cache" ? isUnsynced(session, record, part) : "0"}
+         ${rowLiteral("x", record.carried(part, "completed"))},
+         ${winner === "cache" ? isUnsynced(session, record, part) : "0"}, ${record.synced || record.parent === null ? "NULL" : `x.${record.parent}`}
        FROM temp.differing AS f CROSS JOIN ${part}.${record.table} AS x ON x.id = f.id
        WHERE f.table_name = ${quoteText(record.table)} AND f.winner = ${quoteText(winner)}`,
     reason,
@@ -274,9 +275,11 @@ async function keepReplaced(
   alone: (part: Source) => string,
 ): Promise<void> {
   const { table, mixed, parent } = record;
-  const inRef = record.columnsIn("ref");
+  const [cached, inRef] = [record.columnsIn("cache"), record.columnsIn("ref")];
+  const shared = record.columnsIn("area").filter((name) => cached.includes(name));
+  // Without all columns it cannot tell which of the cache's rows it has.
+  if (parent === null || !shared.every((name) => inRef.includes(name))) return;
   const compared = record.columnsIn("area").filter((name) => inRef.includes(name));
-  if (parent === null || !compared.includes(parent)) return;
   const both = partnersOf(alone("area"), alone("ref"), { key: "id", compared, own: [parent], mixed });
   await readSources(
     session,

@@ -90,8 +90,9 @@ function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks
         AND p.carried <> '' AND ${kept})`;
 }
 
-/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db. */
-function unknownRows(part: Source, record: RecordPlan): string {
+/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:job`. */
+function unknownRows({ part, fresh, strict }: Comparison, record: RecordPlan): string {
+  const own = strict && part === fresh ? ` AND p.source = ${quoteText(part)} AND p.job_id = :job` : "";
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
   const rows = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
@@ -99,7 +100,7 @@ function unknownRows(part: Source, record: RecordPlan): string {
     CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
   return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x
     WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
-      AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)})`;
+      AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)}${own})`;
 }
 
 /** Returns the ids of the rows of each table that differ; empty arrays are left out. */
@@ -113,7 +114,7 @@ export function findMismatches(
   const found = new Map<RecordPlan, bigint[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
-    const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(part, record);
+    const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(comparison, record);
     const ids = preparedIds<{ job: string }>(db, sql).all({ job });
     if (ids.length > 0) found.set(record, ids);
   }

@@ -46,7 +46,7 @@ export interface Removal {
    * as changed. Once a run is cut, its rest is absorbed.
    */
   mergeChanged: boolean;
-  /** The runs were restored and leave again: where clients write, what differs from the copy was written since. */
+  /** The runs were restored and leave again: where clients write, what differs from the copy counts as written since. */
   restored?: boolean | undefined;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
