@@ -18,22 +18,14 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join, relative } from "node:path";
 import { parseArgs } from "node:util";
-import { npm, root, run, SetupError, say } from "./command.mjs";
+import { passOn, root, run, SetupError, say } from "./command.mjs";
+import { installTool } from "./install-tool.mjs";
 import { asProgram } from "./program.mjs";
 
-const fuzzer = join(root, "scripts", "fuzz");
-const jsfuzz = join(fuzzer, "node_modules", "jsfuzz", "build", "src", "index.js");
 /** Bundles, and the inputs that reached new code, from which the next run goes on. */
 const output = join(root, "dist-fuzz");
 
 const targets = { "full-db": "fullDb", config: "config", payload: "payload" };
-
-async function installFuzzer() {
-  if (existsSync(jsfuzz)) return;
-  say("installing jsfuzz into scripts/fuzz (npm ci; about 20 MB on disk)");
-  const status = await npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: fuzzer });
-  if (status !== 0) throw new SetupError("jsfuzz could not be installed; see npm's output above");
-}
 
 /** jsfuzz counts branches of CommonJS alone: bundles a target with what it tests. */
 async function bundle(name, directory) {
@@ -72,8 +64,19 @@ async function writeSeeds(name, corpus) {
   }
 }
 
+let isStopped = false;
+
+function takeSignals() {
+  for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) {
+    process.on(signal, () => {
+      isStopped = true;
+      passOn("SIGKILL");
+    });
+  }
+}
+
 /** Resolves to true if no input failed. */
-async function fuzz(name, minutes) {
+async function fuzz(jsfuzz, name, minutes) {
   const corpus = join(output, "corpus", name);
   await writeSeeds(name, corpus);
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-fuzz-"));
@@ -83,11 +86,10 @@ async function fuzz(name, minutes) {
   try {
     const program = await bundle(name, directory);
     say(`${name}: fuzzing for ${minutes} min; ${log} has the progress`);
-    const kept = `${join(output, name)}-failed`;
-    rmSync(kept, { force: true });
+    const kept = join(output, `${name}-failed-${Date.now()}`);
     // jsfuzz takes the program from the working directory.
     const args = [
-      jsfuzz,
+      join(jsfuzz, "build", "src", "index.js"),
       "--versifier=false",
       `--exact-artifact-path=${kept}`,
       relative(root, program),
@@ -98,10 +100,12 @@ async function fuzz(name, minutes) {
       started(pid) {
         setTimeout(() => {
           isOver = true;
+          // Its worker goes on without it.
           process.kill(-pid, "SIGKILL");
         }, minutes * 60_000).unref();
       },
     });
+    if (isStopped) return false;
     report(name, readFileSync(log, "utf8"), isOver ? undefined : kept);
     return isOver;
   } finally {
@@ -138,7 +142,8 @@ function optionsOf(args) {
 
 await asProgram(import.meta.url, async (args) => {
   const { minutes, names } = optionsOf(args);
-  await installFuzzer();
-  for (const name of names) if (!(await fuzz(name, minutes))) return 1;
+  takeSignals();
+  const jsfuzz = await installTool("fuzz", "jsfuzz", "20 MB");
+  for (const name of names) if (!(await fuzz(jsfuzz, name, minutes))) return isStopped ? 130 : 1;
   return 0;
 });

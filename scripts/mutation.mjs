@@ -3,33 +3,19 @@
  * other (StrykerJS), and runs the tests of that code after each. A change that no test notices survives: it is printed,
  * and the exit status is 1. `mutation/groups.mjs` has the groups.
  */
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { npm, passOn, root, run, SetupError, say } from "./command.mjs";
+import { passOn, root, run, SetupError, say } from "./command.mjs";
+import { installTool } from "./install-tool.mjs";
 import { groups } from "./mutation/groups.mjs";
 import { asProgram } from "./program.mjs";
 
-const directory = join(root, "scripts", "mutation");
-const stryker = join(directory, "node_modules", "@stryker-mutator", "core");
 const reports = join("coverage", "mutation");
 
 const readJson = (path) => JSON.parse(readFileSync(path, "utf8"));
 
-/** Installs StrykerJS, which has nearly as many packages as all the rest: it is no dependency of the checkout. */
-async function installStryker() {
-  const { version } = readJson(join(directory, "package-lock.json")).packages[
-    "node_modules/@stryker-mutator/core"
-  ];
-  const manifest = join(stryker, "package.json");
-  if (existsSync(manifest) && readJson(manifest).version === version) return;
-  say(`installing StrykerJS ${version} into scripts/mutation (npm ci; about 60 MB on disk)`);
-  const status = await npm(["ci", "--no-audit", "--no-fund", "--ignore-scripts"], { cwd: directory });
-  if (status !== 0)
-    throw new SetupError(`StrykerJS ${version} could not be installed; see npm's output above`);
-}
-
 /** Resolves to the exit status of Stryker. */
-async function mutate(name) {
+async function mutate(stryker, name) {
   const { mutate: lines, tests } = groups[name];
   say(`mutation ${name}: ${lines.length} files, ${tests.length} files of tests`);
   return await run(
@@ -73,10 +59,11 @@ await asProgram(import.meta.url, async (args) => {
   if (unknown !== undefined)
     throw new SetupError(`no group ${unknown}; there are ${Object.keys(groups).join(", ")}`, 2);
   for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"]) process.on(signal, () => passOn(signal));
-  await installStryker();
+  // It has nearly as many packages as all the rest: it is no dependency of the checkout.
+  const stryker = await installTool("mutation", "@stryker-mutator/core", "60 MB");
   const counts = [];
   for (const name of names) {
-    const status = await mutate(name);
+    const status = await mutate(stryker, name);
     if (status !== 0) return status;
     counts.push(...countMutants(name));
   }

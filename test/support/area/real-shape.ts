@@ -27,6 +27,9 @@ const files: Record<Stage, { cache: string; area: string }> = {
 /** The last change in the files, seconds since 1970. */
 const latest = 1_809_356_786;
 
+/** Seconds since 1970; one time for all, so that areas of two stages can be compared. */
+const now = Math.floor(Date.now() / 1000);
+
 export type RealShape = SampleArea & Required<Pick<Trio, "syncsLastUpdate">>;
 
 /** The area's location and owner; default: a temporary directory. */
@@ -45,7 +48,6 @@ export function realShapeArea(stage: Stage, at: RealPlace = ownPlace()): RealSha
   mkdirSync(cacheDirectory, { recursive: true });
   writeFileSync(join(place.directory, ".homehost"), `${place.host}\n`);
   writeFileSync(join(place.directory, "megatest.config"), config);
-  const now = Math.floor(Date.now() / 1000);
   const area = {
     ...place,
     cacheDirectory,
