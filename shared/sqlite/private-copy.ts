@@ -93,7 +93,7 @@ function copyAtRest(path: string, file: string, expected: ExpectedFile): boolean
       if (source !== undefined) sources.push(source);
     }
     if (sources[0]?.suffix !== "") throw new JobsError("io", `${path} no longer exists`);
-    // From here on any write gives a file another time.
+    // After its pause, every write gives a file another time.
     if (!areRested(sources)) return false;
     // An earlier attempt's journal would be rolled back into this one.
     for (const suffix of suffixes) rmSync(file + suffix, { force: true });

@@ -10,7 +10,7 @@ const chunk = 10_000;
 
 /**
  * Records id and parent of every row in those tables of `part` that have no index on their parent, so that later
- * look-ups need no scan. Runs once per job.
+ * look-ups need no scan. Once per job; a purge does it again.
  */
 export async function indexChildren(session: RecordSession, part: Source): Promise<void> {
   for (const record of unindexedIn(session, part)) {

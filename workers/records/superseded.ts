@@ -8,17 +8,10 @@ export async function commitSuperseded(session: AreaSession): Promise<void> {
 }
 
 /**
- * Writes `temp.superseded` into `mtjobs_superseded`, each version once; returns how many are new. The caller counts them after
- * the commit, which is repeated with all before it if it meets a reader.
+ * Writes `temp.superseded` into `mtjobs_superseded`, each version once; returns how many are new. The caller counts
+ * them after the commit, which is repeated with all before it if it meets a reader.
  */
 export function recordSuperseded({ db, context }: AreaSession, now: number): Kept {
-  // Where clients write, a removal knows only the versions that its own job found there.
-  prepared(
-    db,
-    `UPDATE completed.mtjobs_superseded AS p SET source = l.source, job_id = ?, at = ? FROM temp.superseded AS l
-     WHERE p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row
-       AND (p.source <> l.source OR p.job_id <> ?)`,
-  ).run(context.jobId, now, context.jobId);
   const record = (unsynced: 0 | 1) =>
     prepared(
       db,
@@ -28,6 +21,19 @@ export function recordSuperseded({ db, context }: AreaSession, now: number): Kep
          AND p.row_id = l.row_id AND p.row = l.row)`,
     ).run(context.jobId, now, unsynced).changes;
   return { conflicts: record(0), unsynced: record(1) };
+}
+
+/**
+ * Gives the versions of `temp.superseded` that an earlier job kept to this one. Where clients write, a removal knows
+ * only the versions that its own job found there.
+ */
+export function adoptSuperseded({ db, context }: AreaSession, now: number): void {
+  prepared(
+    db,
+    `UPDATE completed.mtjobs_superseded AS p SET source = l.source, reason = l.reason, job_id = ?, at = ?
+     FROM temp.superseded AS l WHERE p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row
+       AND (p.source <> l.source OR p.job_id <> ?)`,
+  ).run(context.jobId, now, context.jobId);
 }
 
 /**
