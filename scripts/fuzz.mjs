@@ -33,35 +33,31 @@ async function bundle(name, directory) {
   const outfile = join(output, `${name}.cjs`);
   await build({
     stdin: {
+      // Who wants only the seeds needs no area.
       contents: `import { ${targets[name]} } from "./test/fuzz/${name}.ts";
-        export const { seeds, fuzz } = ${targets[name]}(${JSON.stringify(directory)});`,
+        export { seeds } from "./test/fuzz/${name}.ts";
+        let check;
+        export const fuzz = (data) => (check ??= ${targets[name]}(${JSON.stringify(directory)}))(data);`,
       resolveDir: root,
       loader: "ts",
     },
-    ...{
-      bundle: true,
-      platform: "node",
-      format: "cjs",
-      outfile,
-      external: ["better-sqlite3"],
-      logLevel: "warning",
-    },
+    bundle: true,
+    platform: "node",
+    format: "cjs",
+    outfile,
+    external: ["better-sqlite3"],
+    logLevel: "warning",
     define: { "import.meta.url": "bundleUrl" },
     banner: { js: 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;' },
   });
   return outfile;
 }
 
-async function writeSeeds(name, corpus) {
+function writeSeeds(program, corpus) {
   mkdirSync(corpus, { recursive: true });
-  const directory = mkdtempSync(join(tmpdir(), "mtjobs-fuzz-"));
-  try {
-    const { seeds } = createRequire(import.meta.url)(await bundle(name, directory));
-    for (const seed of seeds)
-      writeFileSync(join(corpus, createHash("sha256").update(seed).digest("hex")), seed);
-  } finally {
-    rmSync(directory, { recursive: true, force: true });
-  }
+  const { seeds } = createRequire(import.meta.url)(program);
+  for (const seed of seeds)
+    writeFileSync(join(corpus, createHash("sha256").update(seed).digest("hex")), seed);
 }
 
 let isStopped = false;
@@ -78,13 +74,14 @@ function takeSignals() {
 /** Resolves to true if no input failed. */
 async function fuzz(jsfuzz, name, minutes) {
   const corpus = join(output, "corpus", name);
-  await writeSeeds(name, corpus);
   const directory = mkdtempSync(join(tmpdir(), "mtjobs-fuzz-"));
   const log = join(output, `${name}.log`);
+  mkdirSync(output, { recursive: true });
   const descriptor = openSync(log, "w");
   let isOver = false;
   try {
     const program = await bundle(name, directory);
+    writeSeeds(program, corpus);
     say(`${name}: fuzzing for ${minutes} min; ${log} has the progress`);
     const kept = join(output, `${name}-failed-${Date.now()}`);
     // jsfuzz takes the program from the working directory.

@@ -7,7 +7,7 @@ import { FullDb } from "../../producers/full-db/full-db.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { tokenize } from "../../shared/sqlite/tokens.ts";
 import { onlyViews, rewritable } from "../shared/full-db/known-queries.ts";
-import type { MakeTarget } from "./target.ts";
+import type { MakeFuzz } from "./target.ts";
 
 /** Words of a kind: one may take the place of another, and the query often stays valid. */
 const kinds = {
@@ -22,6 +22,9 @@ const kinds = {
 const words = Object.fromEntries(Object.entries(kinds).map(([kind, text]) => [kind, text.split(/\s+/)]));
 const allWords = [...new Set(Object.values(words).flat()), "(", ")"];
 const known = [...rewritable, ...onlyViews].map((sql) => tokenize(sql).map(({ text }) => text));
+
+/** Inputs to begin with: the known queries. */
+export const seeds = known.map((_, number) => Buffer.from([number]));
 
 const of = <T>(list: readonly T[], byte: number) => list[byte % list.length] as T;
 
@@ -57,7 +60,7 @@ const isOpen = (sql: string) =>
  * Every query must give in full-db mode, rewritten or not, what it gives in a database that was never divided. What
  * depends on the order of rows is told by databases with the same rows in other orders: their answers differ.
  */
-export const fullDb: MakeTarget = (directory) => {
+export const fullDb: MakeFuzz = (directory) => {
   const { files, undivided } = divide(directory);
   const whole = new Database(undivided, { readonly: true });
   const reordered = orders.map((order, index) => reorder(undivided, join(directory, `${index}.db`), order));
@@ -78,16 +81,13 @@ export const fullDb: MakeTarget = (directory) => {
       );
     }
   };
-  return {
-    seeds: known.map((_, number) => Buffer.from([number])),
-    fuzz(data) {
-      if (data.length > 30) return;
-      const sql = queryOf(data);
-      if (!/^(select|with|values)\b/i.test(sql) || isOpen(sql)) return;
-      const expected = answer(whole, sql);
-      if (expected === undefined) assertRefused(modes.rewritten, sql);
-      else check(sql, expected);
-    },
+  return (data) => {
+    if (data.length > 30) return;
+    const sql = queryOf(data);
+    if (!/^(select|with|values)\b/i.test(sql) || isOpen(sql)) return;
+    const expected = answer(whole, sql);
+    if (expected === undefined) assertRefused(modes.rewritten, sql);
+    else check(sql, expected);
   };
 };
 

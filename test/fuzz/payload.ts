@@ -1,10 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 import { type JobName, parsePayload, payloadSchemas } from "../../shared/contract/payload.ts";
 import { JobsError } from "../../shared/errors.ts";
-import type { MakeTarget } from "./target.ts";
+import type { MakeFuzz } from "./target.ts";
 
 const every = { v: 1, area: "/areas/a1", requestedBy: "ann" };
-const seeds = [
+/** Inputs to begin with. */
+export const seeds = [
   { ...every, runname: "%", target: "a/b", state: "x", status: "y", age: 86_400_000, keep: 2 },
   {
     ...every,
@@ -19,22 +20,19 @@ const seeds = [
   { ...every, runname: "a", export: "/x", confirmed: true },
   { ...every, file: "/x", anyArea: true },
   { ...every, to: "host-b", takeOver: true, force: false },
-];
+].map((data) => Buffer.from(JSON.stringify(data)));
 
 /** Takes any JSON, or refuses it with an error for the sender; what it takes means the same when read again. */
-export const payload: MakeTarget = () => ({
-  seeds: seeds.map((data) => Buffer.from(JSON.stringify(data))),
-  fuzz(bytes) {
-    const data = parse(bytes);
-    for (const name of Object.keys(payloadSchemas) as JobName[]) {
-      const taken = take(name, data);
-      if (taken === undefined) continue;
-      const again = parsePayload(name, JSON.parse(JSON.stringify(taken)));
-      if (!isDeepStrictEqual(again, taken))
-        throw new Error(`${name}: ${JSON.stringify(taken)} is read as ${JSON.stringify(again)}`);
-    }
-  },
-});
+export const payload: MakeFuzz = () => (bytes) => {
+  const data = parse(bytes);
+  for (const name of Object.keys(payloadSchemas) as JobName[]) {
+    const taken = take(name, data);
+    if (taken === undefined) continue;
+    const again = parsePayload(name, JSON.parse(JSON.stringify(taken)));
+    if (!isDeepStrictEqual(again, taken))
+      throw new Error(`${name}: ${JSON.stringify(taken)} is read as ${JSON.stringify(again)}`);
+  }
+};
 
 function parse(bytes: Buffer): unknown {
   try {

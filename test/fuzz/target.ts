@@ -1,10 +1,5 @@
-/** What a fuzzer feeds with bytes. */
-export interface FuzzTarget {
-  /** Inputs to begin with. */
-  seeds: readonly Buffer[];
-  /** Throws if the product does not do what it must with the input. */
-  fuzz(data: Buffer): void;
-}
+/** What a fuzzer feeds with bytes: throws if the product does not do what it must with them. */
+export type Fuzz = (data: Buffer) => void;
 
-/** @param directory an empty one, for the target's files */
-export type MakeTarget = (directory: string) => FuzzTarget;
+/** @param directory an empty one, for files */
+export type MakeFuzz = (directory: string) => Fuzz;
