@@ -18,24 +18,33 @@ export function boundedColumns(columns: readonly string[], limits: QueryLimits |
   });
 }
 
-/** Cuts the values of a row; `cut` has their columns, and `bytes` is its length as JSON, about. */
+/**
+ * Cuts the values of a row; `cut` has their columns, `bytes` is its length as JSON, about, and `dropped` that of what
+ * was cut off, characters or bytes.
+ */
 export function boundedRow(
   row: readonly Value[],
   { cell, rowBytes }: QueryLimits,
-): { values: Value[]; cut: number[]; bytes: number } {
-  let bytes = 0;
+): { values: Value[]; cut: number[]; bytes: number; dropped: number } {
+  let [bytes, dropped] = [0, 0];
   const cut: number[] = [];
   const values = row.map((value, column) => {
     // As JSON a text has twice as many bytes as `beginningOf` gives it characters, at most.
     const most = Math.max(0, Math.min(cell, Math.floor((rowBytes - bytes) / 2)));
     const kept = beginningOfValue(value, most);
-    if (kept !== value) cut.push(column);
+    if (kept !== value) {
+      cut.push(column);
+      dropped += lengthOf(value) - lengthOf(kept);
+    }
     bytes +=
       typeof kept === "string" ? jsonBytes(kept) + 1 : kept instanceof Uint8Array ? 2 * kept.length + 20 : 24;
     return kept;
   });
-  return { values, cut, bytes };
+  return { values, cut, bytes, dropped };
 }
+
+const lengthOf = (value: Value) =>
+  typeof value === "string" || value instanceof Uint8Array ? value.length : 0;
 
 function beginningOfValue(value: Value, most: number): Value {
   if (typeof value === "string") return beginningOf(value, most);

@@ -44,6 +44,9 @@ async function sendRows(rows: Value[][], cut: CutPlace[]): Promise<void> {
   await send({ type: "rows", rows, cut });
 }
 
+/** What was cut off is freed when there is this much of it: V8 waits for longer than the limit of memory allows. */
+const mostDropped = 16 * 1024 * 1024;
+
 async function runQuery({ files, sql, fullDb, limits }: QueryRequest): Promise<void> {
   const db = new FullDb(files, { fullDb, bigints: true, sortInMemory: limits !== undefined });
   try {
@@ -51,12 +54,18 @@ async function runQuery({ files, sql, fullDb, limits }: QueryRequest): Promise<v
     await send({ type: "columns", columns: boundedColumns(query.columns, limits) });
     let rows: Value[][] = [];
     let cut: CutPlace[] = [];
-    let bytes = 0;
+    let [bytes, dropped] = [0, 0];
     for (const values of query.iterateRaw()) {
-      const row = limits === undefined ? { values, cut: [], bytes: 0 } : boundedRow(values, limits);
+      const row =
+        limits === undefined ? { values, cut: [], bytes: 0, dropped: 0 } : boundedRow(values, limits);
       for (const column of row.cut) cut.push([rows.length, column]);
       rows.push(row.values);
       bytes += row.bytes;
+      dropped += row.dropped;
+      if (dropped > mostDropped) {
+        globalThis.gc?.();
+        dropped = 0;
+      }
       if (rows.length < rowsPerMessage && bytes < bytesPerMessage) continue;
       await sendRows(rows, cut);
       [rows, cut, bytes] = [[], [], 0];

@@ -39,6 +39,8 @@ export async function startQuery(
 ): Promise<RunningQuery> {
   const child = fork(fileURLToPath(builtFile("producers/query/main.js")), [], {
     serialization: "advanced",
+    // With a limit of memory it frees what it has cut off.
+    execArgv: request.limits === undefined ? process.execArgv : [...process.execArgv, "--expose-gc"],
     stdio: ["ignore", "ignore", "inherit", "ipc"],
   });
   let expired = false;
