@@ -135,4 +135,25 @@ describe("a test with thousands of steps", () => {
     expect(readColumn(area.cacheDb, stepsOf(late.test))).toEqual([0]);
     expect(Number(readColumn(area.cacheDb, stepsOf(test))[0])).toBeGreaterThan(0);
   });
+
+  it("joins a moved run with all its steps where another version of its row was kept before", async () => {
+    const { area } = areaWithLargeTest();
+    const late = { run: 2, test: 5000 };
+    await runReduce(area, { runname: undefined, runId: [late.run] });
+    // Only the ref has it: it is kept, and is no part of the run.
+    edit(area, ["ref"], (db) =>
+      db.exec(
+        `INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${late.test}, ${late.run}, 'late', '', 'RUNNING')`,
+      ),
+    );
+    await runReduce(area, { runname: undefined, runId: [99] });
+    expect(keptVersions(area, "tests", late.test, "state")).toEqual(['"RUNNING"']);
+    edit(area, ["cache"], (db) =>
+      db.exec(`INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${late.test}, ${late.run}, 'late', '', 'COMPLETED');
+        UPDATE test_steps SET test_id = ${late.test} WHERE stepname LIKE 'sample_%'`),
+    );
+    const { result } = await runReduce(area, { runname: undefined, runId: [99] });
+    expect(result).toMatchObject({ late: steps + 1, superseded: 0 });
+    expect(completedColumn(area, stepsOf(late.test))).toEqual([steps]);
+  });
 });

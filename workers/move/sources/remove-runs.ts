@@ -4,6 +4,7 @@ import { JobsError } from "../../../shared/errors.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
+import { rowLiteral } from "../../records/row-sql.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
 import { assertCopied, type Mismatches } from "./check-slice.ts";
@@ -172,7 +173,8 @@ export class Remover {
       db,
       `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
        WHERE NOT EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.id) AND NOT EXISTS (
-         SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = x.id)`,
+         SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = x.id
+           AND p.carried = ${rowLiteral("x", tests.carried(part, "completed"))})`,
     ).all();
     return ids.length === 0 ? new Map() : new Map([[tests, ids]]);
   }
