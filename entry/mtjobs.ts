@@ -1,5 +1,4 @@
 #!/usr/bin/env node
-import { spawn } from "node:child_process";
 import { existsSync } from "node:fs";
 import { constants } from "node:os";
 import { fileURLToPath } from "node:url";
@@ -15,14 +14,15 @@ if (major > oldest[0] || (major === oldest[0] && minor >= oldest[1])) {
   enableCompileCache();
   void import("./command.ts");
 } else {
-  runWithOtherNode();
+  void runWithOtherNode();
 }
 
 /** Runs the command with the Node of the checkout (scripts/node.mjs); without one, says what is needed. */
-function runWithOtherNode(): void {
+async function runWithOtherNode(): Promise<void> {
   const installed = `../../scripts/node/node_modules/node-${process.platform}-${process.arch}/bin/node`;
   const node = fileURLToPath(new URL(installed, import.meta.url));
   if (existsSync(node)) {
+    const { spawn } = await import("node:child_process");
     const child = spawn(node, process.argv.slice(1), { stdio: "inherit" });
     for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const)
       process.on(signal, () => child.kill(signal));

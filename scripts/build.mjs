@@ -28,15 +28,21 @@ const executable = join("entry", "mtjobs.js");
 const sourceDirectories = ["entry", "producers", "workers", "shared"];
 const pageDirectory = "producers/server/page";
 
-/** The builds, with the files that are run or imported by path: programs, threads and, of the product, the library. */
+/** Packages with files that cannot be bundled: native code, and what Tinypool starts as a thread. */
+const unbundled = ["better-sqlite3", "tinypool", "msgpackr-extract"];
+
+/**
+ * The builds, with the files that are run or imported by path. Programs share what they load; a thread, or a process of
+ * one task, is one file. The library leaves the dependencies to the program that imports it.
+ */
 export const targets = {
   product: {
     out: "dist",
     sources: sourceDirectories,
     bundlesPackages: true,
-    programs: [
-      "entry/mtjobs.ts",
-      "entry/library.ts",
+    library: ["entry/library.ts"],
+    programs: ["entry/mtjobs.ts"],
+    threads: [
       "producers/query/main.ts",
       "producers/server/area-pool/area-pool-thread.ts",
       "workers/job-thread/job-thread.ts",
@@ -121,6 +127,29 @@ const metricsApi = {
   },
 };
 
+/**
+ * Loads a module of Node's own when something of it is first used. An `import` loads it and reads all that it exports,
+ * which loads more: a third of what a command does before it begins.
+ */
+const builtinsWhenUsed = {
+  name: "builtins-when-used",
+  setup({ onLoad, onResolve }) {
+    onResolve({ filter: /^node:/ }, ({ path, kind }) =>
+      kind === "import-statement" ? { path, namespace: "builtin" } : undefined,
+    );
+    // esbuild gives what imports this module an object with the same prototype. Functions and emitters of events are
+    // loaded at once.
+    onLoad({ filter: /./, namespace: "builtin" }, ({ path }) => ({
+      contents:
+        typeof process.getBuiltinModule(path) === "function" || path === "node:process"
+          ? `module.exports = require("${path}");`
+          : `let loaded;
+            const get = (_, name) => (loaded ??= require("${path}"))[name];
+            module.exports = Object.create(new Proxy({}, { get }));`,
+    }));
+  },
+};
+
 /** What every command loads first, and what it loads later, by `import()`. */
 const firstLoaded = "entry/command.ts";
 
@@ -172,8 +201,11 @@ async function inOneFile(esbuild, options) {
   };
 }
 
-/** Bundles the programs and, for browsers, the page. Resolves to the paths of all inputs. */
-async function bundle({ programs, page = [], bundlesPackages = false }, out) {
+/** Small checkouts in tests lack some. */
+const present = (paths) => paths.filter((path) => existsSync(join(root, path)));
+
+/** Bundles the programs, the library and, for browsers, the page. Resolves to the paths of all inputs. */
+async function bundle({ programs, threads = [], library = [], page = [], bundlesPackages = false }, out) {
   const { build: esbuild } = await import("esbuild");
   const { dependencies, peerDependencies } = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
   const options = {
@@ -184,14 +216,14 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
     // Less to install; names stay, for stack traces.
     minifyWhitespace: true,
     format: "esm",
-    // Small checkouts in tests lack some.
-    entryPoints: programs.filter((path) => existsSync(join(root, path))),
+    entryPoints: present(programs),
     metafile: true,
     // For debuggers; not packed.
     sourcemap: true,
     sourcesContent: false,
     logLevel: "warning",
   };
+  const external = [...Object.keys(peerDependencies), "megatest-jobs"];
   const require =
     'import { createRequire as createRequire_ } from "node:module"; const require = createRequire_(import.meta.url);';
   const forNode = {
@@ -200,15 +232,19 @@ async function bundle({ programs, page = [], bundlesPackages = false }, out) {
     target: "node22.15",
     splitting: true,
     chunkNames: "chunks/[name]-[hash]",
-    ...(bundlesPackages
-      ? { external: [...Object.keys({ ...dependencies, ...peerDependencies }), "megatest-jobs"] }
-      : { packages: "external" }),
+    ...(bundlesPackages ? { external: [...unbundled, ...external] } : { packages: "external" }),
     // Bundled CommonJS modules require Node's own modules.
     banner: { js: require },
   };
   const plugins = [swaggerFiles, metricsApi];
-  if (bundlesPackages) plugins.push(await inOneFile(esbuild, forNode));
-  const built = [esbuild({ ...forNode, plugins })];
+  const each = (entryPoints, more = {}) =>
+    esbuild({ ...forNode, plugins, entryPoints: present(entryPoints), ...more });
+  const first = bundlesPackages ? [await inOneFile(esbuild, forNode)] : [];
+  const built = [
+    each(programs, { plugins: [...plugins, builtinsWhenUsed, ...first] }),
+    each(threads, { splitting: false }),
+    each(library, { external: [...Object.keys(dependencies), ...external] }),
+  ];
   if (page.every((path) => existsSync(join(root, path)))) {
     const entryPoints = page;
     built.push(esbuild({ ...options, entryPoints, platform: "browser", target: "es2023", minify: true }));

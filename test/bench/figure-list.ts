@@ -37,6 +37,14 @@ export const benchFigures = {
     says: "joins with ORDER BY, LEFT JOIN, GROUP BY, LIMIT and sub-selects, the same, largest",
     aim: "at most 5",
   },
+  start: { says: "time of `mtjobs --version` / `node -e 0`", aim: "at most 1.5" },
+  "start-list": {
+    says: "time of `mtjobs list-runs` of ten runs with 1,000 tests / `node -e 0`",
+    aim: "none",
+  },
+  "start-query": { says: "time of `mtjobs query --full-db` of that area / `node -e 0`", aim: "none" },
+  "start-status": { says: "time of `mtjobs status` of that area / `node -e 0`", aim: "none" },
+  "start-dry": { says: "time of a dry run of a reduce of one run / `node -e 0`", aim: "none" },
   enqueue: {
     says: "jobs enqueued a second by `enqueueAll`, checked and all / by BullMQ's `addBulk`, ready made",
     aim: "at least 0.8",

@@ -1,4 +1,4 @@
-// `npm run bench [-- --runs N] [-- --jobs N] [-- --rounds N] [-- --only reduce|profile|queries|migrate|scale]`: a reduce beside what a
+// `npm run bench [-- --runs N] [-- --jobs N] [-- --rounds N] [-- --only reduce|profile|queries|start|migrate|scale]`: a reduce beside what a
 // user would do by hand, queries over both databases beside the same in one, a pair on its way to another host, and many
 // hosts' workers beside BullMQ's own, in one run.
 import { mkdtempSync, rmSync } from "node:fs";
@@ -15,9 +15,10 @@ import { profileReduce } from "./profile.ts";
 import { compareQueries } from "./queries.ts";
 import { say, tell } from "./report.ts";
 import { measureScale } from "./scale.ts";
+import { compareStart } from "./start.ts";
 import { beside } from "./writing-client.ts";
 
-const benchNames = ["reduce", "profile", "queries", "migrate", "scale"];
+const benchNames = ["reduce", "profile", "queries", "start", "migrate", "scale"];
 const { only, jobs, rounds, runs } = asked();
 
 const directory = mkdtempSync(join(tmpdir(), "mtjobs-bench-"));
@@ -30,6 +31,7 @@ try {
   }
   if (wanted("profile")) await profileReduce(join(directory, "profile"), runs);
   if (wanted("queries")) await compareQueries(join(directory, "queries"), runs, Math.max(rounds, 9));
+  if (wanted("start")) await compareStart(join(directory, "start"), rounds);
   if (wanted("migrate")) await compareMigration(join(directory, "migrate"), rounds);
   if (wanted("scale")) await measureScale(jobs, rounds);
 } finally {

@@ -13,7 +13,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { builtFile } from "../../shared/process.ts";
-import { temporaryDirectory } from "../support/area.ts";
+import { newArea, temporaryDirectory } from "../support/area.ts";
 import { canTrace } from "../support/queue.ts";
 
 const built = dirname(dirname(fileURLToPath(builtFile("entry/mtjobs.js"))));
@@ -35,19 +35,53 @@ function installation() {
 }
 
 describe("the start of a command", () => {
-  it.skipIf(!canTrace())("opens at most a dozen files of the installation (needs strace)", () => {
-    const { root, dist, env, command } = installation();
+  /** The files of the installation that a command opens: its own, and those of packages. */
+  function opened({ root, dist, env, command }: ReturnType<typeof installation>, args: string[]) {
+    const log = join(root, "opened");
+    const traced = ["-f", "-e", "trace=openat", "-o", log, process.execPath, command, ...args];
+    const options = { env: { ...env, NODE_DISABLE_COMPILE_CACHE: "1" }, encoding: "utf8" } as const;
+    const { status, stderr } = spawnSync("strace", traced, options);
+    const found = readFileSync(log, "utf8").matchAll(/openat\(\w+, "([^"]+)".* = \d+$/gm);
+    const files = [...found].map(([, path = ""]) => path);
+    return {
+      ...{ status, stderr },
+      own: files.filter((path) => path.startsWith(`${dist}/`)),
+      packages: files.filter((path) => path.includes("/node_modules/") && path.endsWith(".js")),
+    };
+  }
+
+  it.skipIf(!canTrace())("opens a few files of the installation (needs strace)", () => {
+    const installed = installation();
     for (const args of [["--version"], ["status", "--help"], ["reduce", "--help"]]) {
-      const log = join(root, "opened");
-      const traced = ["-f", "-e", "trace=openat", "-o", log, process.execPath, command, ...args];
-      spawnSync("strace", traced, { env: { ...env, NODE_DISABLE_COMPILE_CACHE: "1" } });
-      const opened = readFileSync(log, "utf8")
-        .split("\n")
-        .filter((line) => line.includes(`"${dist}`));
-      expect(opened.length).toBeGreaterThan(1);
-      expect(opened.length).toBeLessThanOrEqual(12);
+      const { own, packages } = opened(installed, args);
+      expect(own.length).toBeGreaterThan(1);
+      expect(own.length).toBeLessThanOrEqual(8);
+      expect(packages).toEqual([]);
     }
   });
+
+  it.skipIf(!canTrace())(
+    "opens some twenty files at most to do its work, and of packages only native ones' (needs strace)",
+    () => {
+      const installed = installation();
+      const { directory, host, user, cacheRoot } = newArea({ runs: 2 });
+      Object.assign(installed.env, { MTJOBS_HOST: host, MTJOBS_USER: user, MTJOBS_CACHE_ROOT: cacheRoot });
+      for (const args of [
+        ["list-runs", directory],
+        ["query", directory, "select 1"],
+        ["status", directory],
+        ["reduce", directory, "--age", "1d", "--dry-run", "--inline"],
+        ["jobs"],
+      ]) {
+        const { own, packages, status, stderr } = opened(installed, args);
+        expect([status, stderr], args[0]).toEqual([0, ""]);
+        expect(own.length, args[0]).toBeLessThanOrEqual(20);
+        const native =
+          /node_modules\/(better-sqlite3|msgpackr-extract|detect-libc|node-gyp-build-optional-packages)\//;
+        expect(packages.filter((path) => !native.test(path))).toEqual([]);
+      }
+    },
+  );
 
   it("keeps what V8 compiled in an installation of the user's own, and nowhere that others can write", () => {
     const { dist, root, run } = installation();
