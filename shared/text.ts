@@ -4,7 +4,7 @@ import prettyBytes from "pretty-bytes";
 
 /** `1 run`, `1,200 runs` */
 export function plural(count: number, noun: string): string {
-  return `${count.toLocaleString("en-US")} ${noun}${count === 1 ? "" : "s"}`;
+  return `${countText(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 /** `12.3 MB` */
@@ -19,9 +19,9 @@ export function agoText(time: string | null, now: number = Date.now()): string {
   return Number.isFinite(since) ? `${ms(Math.max(since, 0))} ago` : "-";
 }
 
-/** `1,234,567` */
+/** `1,234,567`, of an integer. Intl would take as long to load as half of Node. */
 export function countText(count: number): string {
-  return count.toLocaleString("en-US");
+  return String(count).replaceAll(/\B(?=(?:\d{3})+$)/g, ",");
 }
 
 export function listeningUrl({ address, family, port }: AddressInfo): string {

@@ -16,6 +16,8 @@ export interface ArgvSpelling {
 /** `-word`: a letter, then at least one more character. `-h` and `-5` do not match. */
 const oneDashWord = /^-(?<name>[A-Za-z][A-Za-z0-9-]+)(?<value>=.*)?$/s;
 
+export const isOneDashWord = (word: string) => oneDashWord.test(word);
+
 /**
  * Converts Megatest's spelling to the usual one. A verb among the options becomes the first argument. One-dash
  * words get a second dash, unknown ones too, so that the parser can suggest the right one. Option values and

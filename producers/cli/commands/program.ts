@@ -3,7 +3,7 @@ import { ExitCode } from "../../../shared/error-codes.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 import { readSettingsFile, resolveSettings } from "../../../shared/settings/settings.ts";
 import { writeFailure } from "../../format/table.ts";
-import { normaliseArgv } from "../argv.ts";
+import { isOneDashWord, normaliseArgv } from "../argv.ts";
 import { addSharedOptions, type Bind, settingKeys } from "../command.ts";
 import type { CliDeps } from "../io.ts";
 import { isClosedPipe, isOutputFailure, type Outcome, printError, printOutcome } from "../outcome.ts";
@@ -77,9 +77,10 @@ interface Ended {
 async function runCommand(deps: CliDeps, given: readonly string[]): Promise<Ended> {
   let outcome: Outcome | undefined;
   const complaints: string[] = [];
-  const program = assemble(deps, complaints, (value) => {
+  const deliver = (value: Outcome) => {
     outcome = value;
-  });
+  };
+  const program = assemble(deps, complaints, deliver, neededFor(given));
   const end = given.indexOf("--");
   const own = end < 0 ? given : given.slice(0, end);
   const json = own.some(
@@ -148,11 +149,69 @@ function usageError(error: CommanderError, command: string): JobsError {
   });
 }
 
+type Add = (program: Command, bind: Bind, deps: CliDeps) => void;
+
+/** By name, in the order of the help. */
+const commands: Readonly<Record<string, Add>> = {
+  reduce: addReduce,
+  restore: addRestore,
+  purge: addPurge,
+  import: addImport,
+  migrate: addMigrate,
+  drain: addDrain,
+  undrain: addUndrain,
+  host: addHost,
+  "list-runs": addListRuns,
+  query: addQuery,
+  "attach-sql": addAttachSql,
+  forecast: addForecast,
+  status: addStatus,
+  doctor: addDoctor,
+  jobs: addJobs,
+  job: addJob,
+  cancel: addCancel,
+  retry: addRetry,
+  schedule: addSchedule,
+  worker: addWorker,
+  serve: addServe,
+  health: addHealth,
+  demo: addDemo,
+  sample: addSample,
+  manual: (program, bind, deps) =>
+    addManual(program, bind, deps.version, () => describe(deps, Object.keys(commands))),
+  // The library adds its own `complete` command to the tree that it completes.
+  complete: (program, bind, deps) =>
+    addComplete(program, bind, () =>
+      describe(
+        deps,
+        Object.keys(commands).filter((name) => name !== "complete"),
+      ),
+    ),
+};
+
+/**
+ * Returns the names of the commands that these arguments may need: describing all takes as long as a third of Node's
+ * start. In Megatest's spelling a word may belong to any.
+ */
+function neededFor(args: readonly string[]): readonly string[] {
+  const [first = ""] = args;
+  if (first === "--version" || first === "-V") return [];
+  const isOne = Object.hasOwn(commands, first) && !args.some(isMegatestSpelling);
+  return isOne ? [first] : Object.keys(commands);
+}
+
+const isMegatestSpelling = (word: string) =>
+  isOneDashWord(word) || (word.startsWith("--") && megatestVerbs.has(word.slice(2)));
+
+/** Builds commands to be described, not run. */
+const describe = (deps: CliDeps, names: readonly string[]) => assemble(deps, [], () => {}, names);
+
+/** Builds the program with the commands of these names. */
 function assemble(
   deps: CliDeps,
   complaints: string[],
   deliver: (outcome: Outcome) => void,
-  completes = true,
+  names: readonly string[],
 ): Command {
   const { io } = deps;
   const program = new Command("mtjobs")
@@ -177,33 +236,7 @@ function assemble(
       deliver(await handler({ io, settings, options, args, json: options.json === true }));
     });
   };
-  addReduce(program, bind, deps);
-  addRestore(program, bind, deps);
-  addPurge(program, bind, deps);
-  addImport(program, bind, deps);
-  addMigrate(program, bind);
-  addDrain(program, bind);
-  addUndrain(program, bind);
-  addHost(program, bind);
-  addListRuns(program, bind);
-  addQuery(program, bind);
-  addAttachSql(program, bind);
-  addForecast(program, bind);
-  addStatus(program, bind);
-  addDoctor(program, bind, deps);
-  addJobs(program, bind);
-  addJob(program, bind);
-  addCancel(program, bind);
-  addRetry(program, bind);
-  addSchedule(program, bind);
-  addWorker(program, bind, deps);
-  addServe(program, bind, deps);
-  addHealth(program, bind);
-  addDemo(program, bind, deps);
-  addSample(program, bind);
-  addManual(program, bind, deps.version, () => assemble(deps, [], () => {}));
-  // The library adds its own `complete` command to the tree that it completes.
-  if (completes) addComplete(program, bind, () => assemble(deps, [], () => {}, false));
+  for (const name of names) commands[name]?.(program, bind, deps);
   program.addHelpText("after", programHelp);
   return program;
 }

@@ -11,8 +11,9 @@ type Times = Partial<Pick<ReducePayload, "between" | "maxTime" | "tz" | "dryRun"
  *
  * @throws JobsError `outside-window`, with `opensAt` (ms since 1970) in the details
  */
-export function assertInWindow({ between, tz = ownZone(), dryRun }: Times, now = Date.now()): void {
+export function assertInWindow({ between, tz: zone, dryRun }: Times, now = Date.now()): void {
   if (between === undefined || dryRun) return;
+  const tz = zone ?? ownZone();
   const window = parseWindow(between);
   if (isWithin(window, now, tz)) return;
   const opensAt = nextOpening(window, now, tz);
@@ -33,9 +34,11 @@ export class TimeBudget {
 
   /** Returns the limit that was reached; undefined while there is time left. */
   up(): TimeUp["by"] | undefined {
-    const { between, maxTime, tz = ownZone(), dryRun } = this.#times;
+    const { between, maxTime, tz, dryRun } = this.#times;
     if (dryRun) return undefined;
     if (maxTime !== undefined && performance.now() - this.#began >= maxTime) return "max-time";
-    return between !== undefined && !isWithin(parseWindow(between), Date.now(), tz) ? "between" : undefined;
+    if (between === undefined || isWithin(parseWindow(between), Date.now(), tz ?? ownZone()))
+      return undefined;
+    return "between";
   }
 }
