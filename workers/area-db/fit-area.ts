@@ -1,6 +1,6 @@
 import { assertGuardsFit } from "../../shared/area-db/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/area-db/id-room.ts";
-import { openConnection, type Part } from "../../shared/sqlite/connection.ts";
+import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
 import { assertFitSchemas } from "./completed-db.ts";
 import { busyTimeoutMs, existingFiles, type Files, removalOrder } from "./databases.ts";
@@ -18,10 +18,12 @@ export function assertSchemaFits(files: Files, tally: Pick<Tally, "warn">): void
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
   const release = keepWal(files);
   try {
-    assertIdRoom(files);
-    assertFitSchemas(sources, (sentence) => tally.warn(sentence));
-    assertGuardRows(files);
-    warnOfTriggers(files, tally);
+    withFiles(files, (db, given) => {
+      assertRoom(db, given);
+      assertFitSchemas(sources, (sentence) => tally.warn(sentence));
+      assertGuardsFit(db, Object.keys(given) as Part[]);
+      warnOfTriggers(db, files, tally);
+    });
   } finally {
     release();
   }
@@ -29,40 +31,33 @@ export function assertSchemaFits(files: Files, tally: Pick<Tally, "warn">): void
 
 /** Runs `assertRoomIn` on each existing file. @throws JobsError `ids-used-up` */
 export function assertIdRoom(files: Partial<Files>): void {
+  withFiles(files, assertRoom);
+}
+
+type Given = ReturnType<typeof existingFiles>;
+
+function withFiles(files: Partial<Files>, check: (db: Connection, given: Given) => void): void {
   const given = existingFiles(files);
   const db = openConnection(given, { busyTimeoutMs });
   try {
-    for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
+    check(db, given);
   } finally {
     db.close();
   }
 }
 
-/** @throws JobsError `unknown-schema` if a constraint rejects the rows that guard ids */
-function assertGuardRows(files: Files): void {
-  const given = existingFiles(files);
-  const db = openConnection(given, { busyTimeoutMs });
-  try {
-    assertGuardsFit(db, Object.keys(given) as Part[]);
-  } finally {
-    db.close();
-  }
+function assertRoom(db: Connection, given: Given): void {
+  for (const [part, file] of Object.entries(given) as [Part, string][]) assertRoomIn(db, part, file);
 }
 
 /** Warns of a site's triggers that a job overrides. */
-function warnOfTriggers(files: Files, tally: Pick<Tally, "warn">): void {
-  const { completed: _, ...sources } = files;
-  const db = openConnection(sources, { busyTimeoutMs });
-  try {
-    const where = new Map<string, string[]>();
-    for (const part of removalOrder.filter((source) => sources[source] !== undefined))
-      for (const name of forbiddingTriggers(db, part))
-        where.set(name, [...(where.get(name) ?? []), sources[part] ?? ""]);
-    for (const [name, found] of where)
-      tally.warn(
-        `trigger ${name} may reject changes of a job: it is disabled while rows are written or removed (in ${found.join(", ")})`,
-      );
-  } finally {
-    db.close();
-  }
+function warnOfTriggers(db: Connection, files: Files, tally: Pick<Tally, "warn">): void {
+  const where = new Map<string, string[]>();
+  for (const part of removalOrder.filter((source) => files[source] !== undefined))
+    for (const name of forbiddingTriggers(db, part))
+      where.set(name, [...(where.get(name) ?? []), files[part] ?? ""]);
+  for (const [name, found] of where)
+    tally.warn(
+      `trigger ${name} may reject changes of a job: it is disabled while rows are written or removed (in ${found.join(", ")})`,
+    );
 }
