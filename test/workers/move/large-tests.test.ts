@@ -36,6 +36,9 @@ function areaWithLargeTest(options: { old?: boolean } = {}): { area: SampleArea;
   return { area, test };
 }
 
+const lastTestOf = (area: SampleArea, run: number) =>
+  Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = ?", run)[0]);
+
 const stepsOf = (test: number) => `SELECT count(*) FROM test_steps WHERE test_id = ${test}`;
 
 describe("a test with thousands of steps", () => {
@@ -88,6 +91,28 @@ describe("a test with thousands of steps", () => {
     expect(movedIds(result)).toEqual([1, 2]);
     expect(completedColumn(area, "SELECT comment FROM test_steps WHERE id = ?", last)).toEqual(["late"]);
     expect(completedColumn(area, "SELECT count(*) FROM tests WHERE id = ?", test)).toEqual([1]);
+  });
+
+  it("leaves its run finished, with steps that only the cache had, where a client writes when some are gone", async () => {
+    const { area, test } = areaWithLargeTest();
+    edit(area, ["area", "ref"], (db) => db.exec(`DELETE FROM test_steps WHERE id >= ${firstStep}`));
+    const all = Number(readColumn(area.cacheDb, stepsOf(test))[0]);
+    const other = lastTestOf(area, 1);
+    let isWritten = false;
+    const { result } = await runReduce(
+      area,
+      {},
+      {
+        failpoint: (step) => {
+          if (step !== "committed-in-cache" || isWritten) return;
+          isWritten = true;
+          edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET comment = 'late' WHERE id = ${other}`));
+        },
+      },
+    );
+    expect(movedIds(result)).toEqual([1, 2]);
+    expect(completedColumn(area, stepsOf(test))).toEqual([all]);
+    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = ?", other)).toEqual(["late"]);
   });
 
   it("holds its run back where only its last step is recent", async () => {

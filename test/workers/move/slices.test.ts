@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type Connection, openConnection } from "../../../shared/sqlite/connection.ts";
+import type { LargeTests } from "../../../workers/move/slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../../../workers/move/slices/slices.ts";
 import { createTempTables } from "../../../workers/records/temp-tables.ts";
 import { edit, newArea } from "../../support/area.ts";
@@ -55,6 +56,29 @@ describe("the slices of a batch", () => {
       }
       expect(tests).toEqual(testsOf("1"));
       expect(first.filter((is) => is === true)).toHaveLength(first[0] === undefined ? 0 : 1);
+    },
+  );
+
+  it.each(["children-first", "parents-first"] as const)(
+    "hold the tests of a cut run in its ranges alone, also around a large test, %s",
+    (order) => {
+      const large = Number(testsOf("1")[50]);
+      const tests = {
+        next: (run: bigint, from: bigint) =>
+          run === 1n && from <= BigInt(large)
+            ? { test: BigInt(large), cuts: new Map([["test_steps", [100n, 200n]]]) }
+            : undefined,
+        pieces: () => [{ table: "test_steps", from: undefined, to: undefined, weight: 20 }],
+      } as unknown as LargeTests;
+      const cutter = new SliceCutter(db, new Map([[1n, counts.get(1n) ?? 0]]), () => 10, { tests, order });
+      const seen: number[][] = [];
+      for (let slice = cutter.next(); slice !== undefined; slice = cutter.next()) {
+        expect(slice.range).toBeDefined();
+        seen.push(testsIn(slice));
+      }
+      expect(seen.filter((some) => some.includes(large))).toEqual([[large], [large]]);
+      expect([...new Set(seen.flat())].sort((a, b) => a - b)).toEqual(testsOf("1"));
+      expect(seen.every((some) => some.length <= 15)).toBe(true);
     },
   );
 

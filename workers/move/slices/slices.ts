@@ -165,7 +165,7 @@ export class SliceCutter {
     range: NonNullable<Slice["range"]>,
     cuts: ReadonlyMap<string, readonly bigint[]>,
   ): Generator<Slice> {
-    const slice = { runs: [run], part: { ...range, first: false } };
+    const slice: Slice = { runs: [run], range: { ...range, first: false } };
     const parentsFirst = this.#large?.order === "parents-first";
     let first = range.first;
     if (parentsFirst) {
