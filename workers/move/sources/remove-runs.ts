@@ -77,6 +77,8 @@ export class Remover {
   #mergeChanged = false;
   #strict = true;
   readonly #reusedIds = new Set<bigint>();
+  /** Runs of which a slice was removed: from then on they cannot be left whole. */
+  readonly #begun = new Set<bigint>();
 
   constructor(session: SourceSession) {
     this.#session = session;
@@ -90,6 +92,7 @@ export class Remover {
     this.#mergeChanged = mergeChanged;
     this.#strict = !mergeChanged || restored;
     this.#reusedIds.clear();
+    this.#begun.clear();
     await this.#session.read(() => assertCopied(db, runs));
     const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
     const large = await this.#session.read(() => new LargeTests(db, part, records));
@@ -136,7 +139,8 @@ export class Remover {
       report.changed.push(...slice.runs);
       return slice.runs;
     }
-    return this.#removeSlice(slice, this.#mergeChanged || slice.range?.first === false, report);
+    const isBegun = slice.runs.some((run) => this.#begun.has(run));
+    return this.#removeSlice(slice, this.#mergeChanged || isBegun, report);
   }
 
   /** Compares a cut run completely before its first slice is removed: after that it cannot be left whole. */
@@ -191,6 +195,7 @@ export class Remover {
         reusedIds: this.#reusedIds,
       });
       if (blocked === undefined) {
+        for (const run of slice.runs) this.#begun.add(run);
         failpoint(`committed-in-${part}`);
         return [];
       }
