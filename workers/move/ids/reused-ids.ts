@@ -66,7 +66,7 @@ export interface Known {
 export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
   const { part, fresh, records, found, known } = suspects;
   const reusedIds: RowIds = new Map();
-  const parentsBy = { run_id: known.runs, test_id: known.tests };
+  const parentsBy = { run_id: known.runs, test_id: [...known.tests, ...testsBeside(db, suspects)] };
   for (const record of records) {
     const { table, parent, synced } = record;
     const parents = parent === null ? [] : parentsBy[parent];
@@ -83,6 +83,23 @@ export function separateReusedIds(db: Connection, suspects: Suspects): RowIds {
     else found.delete(record);
   }
   return reusedIds;
+}
+
+/**
+ * Returns the tests of reused run ids of which the current slice has other rows, but not the test's own: it is too
+ * large for one slice.
+ */
+function testsBeside(db: Connection, { part, records, known }: Suspects): bigint[] {
+  const tests = records.find(({ table }) => table === "tests");
+  if (tests === undefined || known.runs.length === 0) return [];
+  const asCopied = sameRow("x", "d", tests.carried(part, "completed"), tests.mixed);
+  return preparedIds<[string]>(
+    db,
+    `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
+     WHERE NOT EXISTS (SELECT 1 FROM temp.slice_rows WHERE table_name = 'tests')
+       AND x.run_id IN (SELECT value FROM json_each(?)) AND ${isNoKnownVersion(tests, part)}
+       AND NOT EXISTS (SELECT 1 FROM completed.tests AS d WHERE d.id = x.id AND ${asCopied})`,
+  ).all(idList(known.runs));
 }
 
 function reusedIdsAmong(

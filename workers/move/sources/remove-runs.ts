@@ -1,10 +1,11 @@
 import { performance } from "node:perf_hooks";
 import { setImmediate as yieldNow } from "node:timers/promises";
 import { JobsError } from "../../../shared/errors.ts";
-import { preparedIds } from "../../../shared/sqlite/ids.ts";
+import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { rowLiteral } from "../../records/row-sql.ts";
+import { runsOfReusedIds } from "../ids/reused-ids.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
 import { assertCopied, type Mismatches } from "./check-slice.ts";
@@ -169,17 +170,21 @@ export class Remover {
   }
 
   /** A slice of some children of a test that completed-runs.db lacks: they can join it only after its own row. */
-  #testsAlone({ rows }: Slice): Mismatches {
+  #testsAlone(slice: Slice): Mismatches {
     const { db, part, records } = this.#session;
+    const { rows } = slice;
     const tests = records.find(({ table }) => table === "tests");
     if (rows === undefined || !("table" in rows) || tests === undefined) return new Map();
-    const ids = preparedIds<[]>(
+    const runs = records.find(({ table }) => table === "runs");
+    const reused = runs === undefined ? [] : runsOfReusedIds(db, part, runs, slice.runs);
+    const ids = preparedIds<[string]>(
       db,
       `SELECT x.id FROM temp.slice_tests AS s CROSS JOIN ${part}.tests AS x ON x.id = s.id
-       WHERE NOT EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.id) AND NOT EXISTS (
+       WHERE x.run_id NOT IN (SELECT value FROM json_each(?))
+         AND NOT EXISTS (SELECT 1 FROM completed.tests AS t WHERE t.id = x.id) AND NOT EXISTS (
          SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = x.id
            AND p.carried = ${rowLiteral("x", tests.carried(part, "completed"))})`,
-    ).all();
+    ).all(idList(reused));
     return ids.length === 0 ? new Map() : new Map([[tests, ids]]);
   }
 
