@@ -142,7 +142,10 @@ function copyArchived({ db }: JobSession, tests: IdRange): void {
   ).run(...tests);
 }
 
-/** Commits that the run counts, with the versions kept of its rows. */
+/**
+ * Commits that the run counts, with the versions kept of its rows. The next job looks for rows that were reported for
+ * it while it was purged: until now nothing told that they are of a moved run.
+ */
 async function commitImported(session: JobSession, run: Run): Promise<void> {
   const { db, context } = session;
   const rows = await session.read(() => runRows(session, [run.id]));
@@ -152,9 +155,9 @@ async function commitImported(session: JobSession, run: Run): Promise<void> {
       db,
       `UPDATE completed.mtjobs_runs SET (state, job_id, changed_at, looked_at) =
          ('moved', coalesce((SELECT e.job_id FROM export.mtjobs_runs AS e), job_id),
-          coalesce((SELECT e.changed_at FROM export.mtjobs_runs AS e), changed_at), ?)
+          coalesce((SELECT e.changed_at FROM export.mtjobs_runs AS e), changed_at), 0)
        WHERE run_id = ?`,
-    ).run(now, run.id);
+    ).run(run.id);
     prepared(
       db,
       "INSERT INTO completed.mtjobs_renumbered SELECT table_name, old_id, new_id, ?, ? FROM temp.import_ids",

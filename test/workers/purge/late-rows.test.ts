@@ -8,9 +8,10 @@ import {
   fileOf,
   newArea,
   readColumn,
+  syncOnce,
   temporaryDirectory,
 } from "../../support/area.ts";
-import { atRest, runPurge, runReduce, skippedBy } from "../../support/queue.ts";
+import { atRest, runImport, runPurge, runReduce, skippedBy } from "../../support/queue.ts";
 
 /** An area whose runs have moved, and a test of run 1. */
 async function movedArea(): Promise<{ area: SampleArea; test: number; directory: string }> {
@@ -116,4 +117,31 @@ it("foretells that a run with a late step is purged, as the purge does once it h
   const { result: foretold } = await runPurge(area, { ...purgeRun1(directory), dryRun: true });
   const { result } = await runPurge(area, purgeRun1(directory));
   expect([foretold.moved.runs, result.moved.runs, result.late]).toEqual([1, 1, 1]);
+});
+
+describe("a row that is reported for a purged run joins it once it is imported", () => {
+  it.each([
+    [
+      "test_steps",
+      (test: number) => `(test_id, stepname, state, comment) VALUES (${test}, 's', 'end', 'late')`,
+    ],
+    [
+      "test_data",
+      (test: number) => `(test_id, category, variable, comment) VALUES (${test}, 'c', 'v', 'late')`,
+    ],
+    ["test_rundat", (test: number) => `(test_id, update_time, cpuload) VALUES (${test}, 5, 'late')`],
+    ["tests", () => "(run_id, testname, state, comment) VALUES (1, 'more', 'COMPLETED', 'late')"],
+  ] as const)("%s", async (table, values) => {
+    const { area, test, directory } = await movedArea();
+    await runPurge(area, purgeRun1(directory));
+    edit(area, ["cache"], (db) => db.exec(`INSERT INTO ${table} ${values(test)}`));
+    await syncOnce(area, { quietMs: 0 });
+    await runImport(area, exportsIn(directory)[0] as string);
+    await runReduce(area, { runname: undefined, runId: [99] });
+    const column = table === "test_rundat" ? "cpuload" : "comment";
+    const late = `SELECT count(*) FROM ${table} WHERE ${column} = 'late'`;
+    expect(completedColumn(area, late)).toEqual([1]);
+    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+      expect(readColumn(file, late)).toEqual([0]);
+  });
 });
