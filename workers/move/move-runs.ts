@@ -2,6 +2,7 @@ import type { ReducePayload } from "../../shared/contract/payload.ts";
 import { prepared } from "../../shared/sqlite/connection.ts";
 import { labelOf, type Run } from "../area-db/run.ts";
 import { stopGraceMs } from "../area-db/transaction.ts";
+import { lastKept } from "../records/superseded.ts";
 import { commitStates, PendingStates } from "./copy/commit-copy.ts";
 import { copyBatch, stageSize } from "./copy/copy-batch.ts";
 import { discardCopies } from "./copy/discard-copies.ts";
@@ -21,13 +22,14 @@ const maxAhead = 4;
 const largestBatch = 2 * stageSize;
 const growth = 1.2;
 
-/** Runs with complete copies, and the sources' versions before they were read. */
+/** Runs with complete copies; before they were read, the sources' versions and `lastKept`. */
 interface CopiedBatch {
   runs: readonly Run[];
   readAt: Versions;
+  keptSince: bigint;
 }
 
-const nothing: CopiedBatch = { runs: [], readAt: new Map() };
+const nothing: CopiedBatch = { runs: [], readAt: new Map(), keptSince: 0n };
 
 const idsOf = ({ runs }: Pick<CopiedBatch, "runs">) => runs.map(({ id }) => id);
 
@@ -125,9 +127,10 @@ class RunMover {
     const readAt = await this.#versions();
     // From here on a change of schema also changes the version, and then rows are compared before removal.
     await this.#session.plans.renew(this.#session);
+    const keptSince = await this.#session.read(() => lastKept(this.#session.db));
     const runs = await copyBatch(this.#session, batch, this.#payload, this.#pending, this.#size);
     this.#size = Math.min(this.#size * growth, largestBatch);
-    return { runs, readAt };
+    return { runs, readAt, keptSince };
   }
 
   /**
@@ -177,10 +180,10 @@ class RunMover {
     this.#ahead.add(removal);
   }
 
-  async #remove({ runs, readAt }: CopiedBatch): Promise<void> {
+  async #remove({ runs, readAt, keptSince }: CopiedBatch): Promise<void> {
     const session = this.#session;
     const { tally } = session;
-    const report = await this.#session.pipeline.remove(idsOf({ runs }), false, { readAt });
+    const report = await this.#session.pipeline.remove(idsOf({ runs }), false, { readAt, keptSince });
     await countRemoval(session, report);
     const changed = new Set(report.changed);
     const left = runs.filter(({ id }) => report.left.includes(id));

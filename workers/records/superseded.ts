@@ -1,4 +1,5 @@
-import { prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
+import { largestId } from "../../shared/sqlite/ids.ts";
 import type { AreaSession, Kept } from "./area-session.ts";
 import { rowLiteral } from "./row-sql.ts";
 
@@ -7,33 +8,59 @@ export async function commitSuperseded(session: AreaSession): Promise<void> {
   session.countKept(await session.commit("completed", () => recordSuperseded(session, Date.now())));
 }
 
+/** SQL: the version `l` of `temp.superseded` is kept already, as `p`. */
+const isKept = "p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row";
+
 /**
  * Writes `temp.superseded` into `mtjobs_superseded`, each version once; returns how many are new. The caller counts
  * them after the commit, which is repeated with all before it if it meets a reader.
  */
-export function recordSuperseded({ db, context }: AreaSession, now: number): Kept {
-  const record = (unsynced: 0 | 1) =>
-    prepared(
-      db,
-      `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
-       SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.superseded AS l
-       WHERE l.unsynced = ? AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = l.table_name
-         AND p.row_id = l.row_id AND p.row = l.row)`,
-    ).run(context.jobId, now, unsynced).changes;
-  return { conflicts: record(0), unsynced: record(1) };
+function recordSuperseded(session: AreaSession, now: number): Kept {
+  const kept = countNew(session);
+  insertVersions(session, now, `NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE ${isKept})`);
+  return kept;
 }
 
 /**
- * Gives the versions of `temp.superseded` that an earlier job kept to this one. Where clients write, a removal knows
- * only the versions that its own job found there.
+ * Does the same, and gives versions that were kept before a new id: where clients write, a removal knows only the
+ * versions that the copy of its runs left out, by ids above `lastKept` before that copy.
  */
-export function adoptSuperseded({ db, context }: AreaSession, now: number): void {
+export function renewSuperseded(session: AreaSession, now: number): Kept {
+  const { db } = session;
+  const kept = countNew(session);
+  const before = lastKept(db);
+  insertVersions(session, now, "1");
+  prepared<[bigint]>(
+    db,
+    `DELETE FROM completed.mtjobs_superseded AS p WHERE p.id <= ? AND EXISTS (SELECT 1 FROM temp.superseded AS l WHERE ${isKept})`,
+  ).run(before);
+  return kept;
+}
+
+/** Returns the highest id in `mtjobs_superseded`. */
+export function lastKept(db: Connection): bigint {
+  return largestId(db, "completed.mtjobs_superseded") ?? 0n;
+}
+
+function countNew({ db }: AreaSession): Kept {
+  const count = (unsynced: 0 | 1) =>
+    prepared<[number], number>(
+      db,
+      `SELECT count(*) FROM temp.superseded AS l
+       WHERE l.unsynced = ? AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE ${isKept})`,
+    )
+      .pluck()
+      .get(unsynced) ?? 0;
+  return { conflicts: count(0), unsynced: count(1) };
+}
+
+function insertVersions({ db, context }: AreaSession, now: number, which: string): void {
   prepared(
     db,
-    `UPDATE completed.mtjobs_superseded AS p SET source = l.source, reason = l.reason, job_id = ?, at = ?
-     FROM temp.superseded AS l WHERE p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row
-       AND (p.source <> l.source OR p.job_id <> ?)`,
-  ).run(context.jobId, now, context.jobId);
+    `INSERT INTO completed.mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+     SELECT l.table_name, l.row_id, l.source, l.reason, ?, ?, l.columns, l.row, l.carried FROM temp.superseded AS l
+     WHERE ${which}`,
+  ).run(context.jobId, now);
 }
 
 /**

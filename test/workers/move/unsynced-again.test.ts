@@ -131,4 +131,20 @@ describe("a row that never syncs, of a run that was restored,", () => {
     });
     expect(completedColumn(area, "SELECT val FROM extradat")).toEqual(["a"]);
   });
+
+  it("moves where a client reports for the moved run what it had replaced before", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    const add = (value: string) => `INSERT INTO extradat (run_id, key, val) VALUES (2, 'k', '${value}')`;
+    const reduce2 = { runname: undefined, runId: [2] };
+    write(area, ["cache", "ref", "area"], "DELETE FROM extradat");
+    write(area, ["cache"], add("a"));
+    await runReduce(area, reduce2);
+    await runRestore(area, reduce2);
+    write(area, ["cache"], `DELETE FROM extradat; ${add("b")}`);
+    await runReduce(area, reduce2);
+    write(area, ["cache"], add("a"));
+    const { result } = await runReduce(area, { runname: undefined, runId: [99] });
+    expect(result).toMatchObject({ late: 1, superseded: 0 });
+    expect(completedColumn(area, "SELECT val FROM extradat ORDER BY val")).toEqual(["a", "b"]);
+  });
 });

@@ -3,8 +3,17 @@ import { dirname } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { JobsError } from "../../../shared/errors.ts";
+import { quoteText } from "../../../shared/sqlite/connection.ts";
 import type { FailpointName } from "../../../workers/area-db/failpoint-names.ts";
-import { completedColumn, edit, everywhere, newArea, type Place, readColumn } from "../../support/area.ts";
+import {
+  completedColumn,
+  edit,
+  everywhere,
+  makeRefillDue,
+  newArea,
+  type Place,
+  readColumn,
+} from "../../support/area.ts";
 import { run2, runReduce, runRestore, skippedBy } from "../../support/queue.ts";
 
 /** Runs `act` at the step, once. */
@@ -23,7 +32,7 @@ const die = () => {
   throw new JobsError("stopped", "died");
 };
 
-const comment = (text: string) => `UPDATE tests SET comment = '${text}' WHERE run_id = 2`;
+const comment = (text: string) => `UPDATE tests SET comment = ${quoteText(text)} WHERE run_id = 2`;
 const write = (area: SampleArea, sql: string) => edit(area, ["cache"], (db) => db.exec(sql));
 const commentsIn = (file: string) => readColumn(file, "SELECT DISTINCT comment FROM tests WHERE run_id = 2");
 const copied = (area: SampleArea) =>
@@ -54,6 +63,22 @@ const reduce2 = { runname: undefined, runId: [2] };
 const others = { runname: undefined, runId: [3] };
 
 describe("a value that a client put back counts, although it lost once,", () => {
+  it("where the job had kept it when it reconciled a due refill", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    edit(area, everywhere, (db) => db.exec(comment("cache's")));
+    edit(area, ["area"], (db) =>
+      db.exec(`DROP TRIGGER IF EXISTS update_tests_trigger; ${comment("megatest.db's")};
+        UPDATE tests SET last_update = last_update + 100 WHERE run_id = 2`),
+    );
+    makeRefillDue(area);
+    await runReduce(
+      area,
+      reduce2,
+      at("verified", () => write(area, comment("cache's"))),
+    );
+    expect(copied(area)).toEqual(["cache's"]);
+  });
+
   it("where a restore died after everything was back", async () => {
     const area = areaWithUnsyncedComments();
     await runReduce(area, reduce2);

@@ -3,7 +3,7 @@ import { prepared } from "../../../shared/sqlite/connection.ts";
 import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList, sameRow } from "../../records/row-sql.ts";
-import { adoptSuperseded, recordSuperseded } from "../../records/superseded.ts";
+import { renewSuperseded } from "../../records/superseded.ts";
 import { unmatchedRows } from "../../records/unsynced-rows.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { blockSources, resolveArchiveBlocks, stageArchiveBlocks } from "./archive-blocks.ts";
@@ -78,8 +78,7 @@ export function commitStage(session: JobSession, pending: PendingStates): void {
       if (archives) resolveArchiveBlocks(db);
       insertStage(session);
     });
-    adoptSuperseded(session, now);
-    return recordSuperseded(session, now);
+    return renewSuperseded(session, now);
   });
   pending.written();
   session.countKept(kept);

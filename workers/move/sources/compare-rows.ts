@@ -35,9 +35,11 @@ export interface Comparison {
   part: Source;
   /** The part with the freshest data. */
   fresh: Source;
-  jobId: string;
-  /** False for rows that a sync or refill may have brought back after removal: then any recorded version is known. */
-  strict: boolean;
+  /**
+   * Versions in `mtjobs_superseded` with a higher id are known to be left out. Undefined for rows that a sync or refill
+   * may have brought back after removal: then any kept version is known.
+   */
+  keptSince: bigint | undefined;
 }
 
 /** SQL to compare a row `x` with its copy `d`, and with a kept version `p`. */
@@ -55,7 +57,7 @@ const like = (record: RecordPlan, columns: readonly string[]) => (renamedBlocks:
  * Compares all columns in the fresh part, whose rows were copied; elsewhere those that the sync carries, and any that
  * the copy has no value for.
  */
-function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Likeness {
+function likenessIn({ part, fresh, keptSince }: Comparison, record: RecordPlan): Likeness {
   const all = record.columnsIn(part);
   const carried = record.carried(part, "completed");
   // A version is kept with all its columns: another value in one of them makes it another version.
@@ -69,16 +71,16 @@ function likenessIn({ part, fresh, strict }: Comparison, record: RecordPlan): Li
   }
   const columns = all.filter((name) => name !== "id");
   const rest = columns.filter((name) => !carried.includes(name));
-  if (!strict) return { same: like(record, columns), kept: "1" };
-  // Where clients write, a losing value may have been written again: only versions that this job recorded there count.
+  if (keptSince === undefined) return { same: like(record, columns), kept: "1" };
+  // Where clients write, a losing value may have been written again: only versions that were left out there count.
   return {
     same: like(record, columns),
-    kept: `p.source = ${quoteText(part)} AND p.job_id = :job
+    kept: `p.source = ${quoteText(part)} AND p.id > :since
       AND (d.id IS NULL OR ${sameRow("x", "d", rest, record.mixed)} OR ${whole})`,
   };
 }
 
-/** SQL: the ids of a synced table's rows that differ; takes `:job`. */
+/** SQL: the ids of a synced table's rows that differ; may take `:since`. */
 function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
   const { table } = record;
   const { part } = comparison;
@@ -90,9 +92,11 @@ function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks
         AND p.carried <> '' AND ${kept})`;
 }
 
-/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:job`. */
-function unknownRows({ part, fresh, strict }: Comparison, record: RecordPlan): string {
-  const own = strict && part === fresh ? ` AND p.source = ${quoteText(part)} AND p.job_id = :job` : "";
+/** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:since`. */
+function unknownRows({ part, fresh, keptSince }: Comparison, record: RecordPlan): string {
+  // No sync or refill brings such a row back to where clients write.
+  const there = part === fresh ? ` AND p.source = ${quoteText(part)}` : "";
+  const own = part === fresh && keptSince !== undefined ? `${there} AND p.id > :since` : there;
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
   const rows = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
@@ -109,13 +113,13 @@ export function findMismatches(
   records: readonly RecordPlan[],
   comparison: Comparison,
 ): Map<RecordPlan, bigint[]> {
-  const { part, jobId: job } = comparison;
+  const { part, keptSince: since = null } = comparison;
   const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
   const found = new Map<RecordPlan, bigint[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
     const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(comparison, record);
-    const ids = preparedIds<{ job: string }>(db, sql).all({ job });
+    const ids = preparedIds<{ since: bigint | null }>(db, sql).all({ since });
     if (ids.length > 0) found.set(record, ids);
   }
   return found;

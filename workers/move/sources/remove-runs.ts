@@ -5,6 +5,7 @@ import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { rowLiteral } from "../../records/row-sql.ts";
+import { lastKept } from "../../records/superseded.ts";
 import { runsOfReusedIds } from "../ids/reused-ids.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
@@ -50,6 +51,8 @@ export interface Removal {
   mergeChanged: boolean;
   /** The runs were restored and leave again: where clients write, what differs from the copy counts as written since. */
   restored?: boolean | undefined;
+  /** `lastKept` before the runs were copied; for `mergeChanged: false`. */
+  keptSince?: bigint | undefined;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
 }
@@ -76,7 +79,7 @@ export class Remover {
   readonly #slices: SliceRemover;
   #readAt: number | undefined;
   #mergeChanged = false;
-  #strict = true;
+  #keptSince: bigint | undefined;
   readonly #reusedIds = new Set<bigint>();
   /** Runs of which a slice was removed: from then on they cannot be left whole. */
   readonly #begun = new Set<bigint>();
@@ -86,12 +89,19 @@ export class Remover {
     this.#slices = new SliceRemover(session);
   }
 
-  async remove({ runs, mergeChanged, restored = false, readAt }: Removal): Promise<RemovalReport> {
+  async remove({
+    runs,
+    mergeChanged,
+    restored = false,
+    keptSince = 0n,
+    readAt,
+  }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
     const report = emptyRemoval();
     this.#readAt = readAt;
     this.#mergeChanged = mergeChanged;
-    this.#strict = !mergeChanged || restored;
+    this.#keptSince = mergeChanged ? undefined : keptSince;
+    if (restored) this.#keptSince = await this.#session.read(() => lastKept(db));
     this.#reusedIds.clear();
     this.#begun.clear();
     await this.#session.read(() => assertCopied(db, runs));
@@ -158,7 +168,7 @@ export class Remover {
       const found = await this.#session.read(() => {
         const tests = enterSlice(db, current);
         const started = performance.now();
-        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#strict));
+        const mismatches = findMismatches(db, records, this.#slices.comparison(this.#keptSince));
         batchSize.hold(performance.now() - started);
         batchSize.settle(tests);
         return mismatches;
@@ -194,7 +204,7 @@ export class Remover {
     for (let idle = 0; ; ) {
       const blocked = await this.#slices.remove(slice, {
         force,
-        strict: this.#strict,
+        keptSince: this.#keptSince,
         readAt: this.#readAt,
         removed: report.removed,
         reusedIds: this.#reusedIds,

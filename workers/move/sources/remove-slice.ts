@@ -16,7 +16,7 @@ export interface SliceRemoval {
   /** Removes rows that have changed: once a run is begun, it is finished. */
   force: boolean;
   /** See `Comparison`. */
-  strict: boolean;
+  keptSince: bigint | undefined;
   /** `readVersion` before the runs were copied. */
   readAt: number | undefined;
   /** Rows deleted so far, by table; added to. */
@@ -55,9 +55,9 @@ export class SliceRemover {
   }
 
   /** Returns how rows are compared. */
-  comparison(strict: boolean): Comparison {
-    const { part, fresh, jobId } = this.#session;
-    return { part, fresh, jobId, strict };
+  comparison(keptSince: bigint | undefined): Comparison {
+    const { part, fresh } = this.#session;
+    return { part, fresh, keptSince };
   }
 
   /** Compares and deletes a slice. Returns what is in the way, having changed nothing. */
@@ -101,7 +101,7 @@ export class SliceRemover {
    * read completely.
    * Returns the rows of reused ids, which stay.
    */
-  #refuseNews(slice: Slice, { force, strict, readAt }: SliceRemoval, version: number): RowIds {
+  #refuseNews(slice: Slice, { force, keptSince, readAt }: SliceRemoval, version: number): RowIds {
     const { db, part, fresh, records } = this.#session;
     const known = checkSlice(db, part, records, slice);
     if (known.tests.length > 0 && !force) throw new Blocked(new Map(), slice.runs, false);
@@ -110,7 +110,7 @@ export class SliceRemover {
     const isRead = (record: RecordPlan) =>
       record.synced && (part === fresh || record.uncarried(part).length === 0);
     const compared = asRead ? records.filter((record) => !isRead(record)) : records;
-    const found = findMismatches(db, compared, this.comparison(strict));
+    const found = findMismatches(db, compared, this.comparison(keptSince));
     const spared: RowIds = force ? separateReusedIds(db, { part, fresh, records, found, known }) : new Map();
     refuseMismatches(db, part, found, slice);
     return spared;

@@ -49,13 +49,14 @@ export class SourcePipeline {
    * Removes runs from every source, one after the other. The first is where clients write: a run that changed there
    * is left complete, unless `absorbing`. Several calls may run concurrently.
    *
+   * @param options.keptSince `lastKept` before the runs were copied
    * @param options.readAt `versions` before the runs were copied; without it every row is compared
    * @param options.restored see `Removal`
    */
   async remove(
     runs: readonly bigint[],
     mergeChanged: boolean,
-    { readAt, restored }: { readAt?: Versions; restored?: boolean } = {},
+    { readAt, keptSince, restored }: { readAt?: Versions; keptSince?: bigint; restored?: boolean } = {},
   ): Promise<RemovalReport> {
     const total = emptyRemoval();
     let left = runs;
@@ -66,6 +67,7 @@ export class SourcePipeline {
         runs: left,
         mergeChanged: mergeChanged || index > 0,
         restored,
+        keptSince,
         // The ref was not read completely for the copies.
         readAt: writer.part === "ref" ? undefined : readAt?.get(writer.part),
       });
