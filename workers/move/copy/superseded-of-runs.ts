@@ -18,7 +18,8 @@ interface Version {
 
 /**
  * Returns the ids in `mtjobs_superseded` of the versions that belong to runs of completed-runs.db, or of an export, by
- * run. A version names its parent in its own values, because its record may have another id now.
+ * run. A version names its parent in its own values, because its record may have another id now. Steps and data of a
+ * test whose id means tests of several runs belong to none: they stay.
  */
 export async function supersededOfRuns(
   session: JobSession,
@@ -33,8 +34,8 @@ export async function supersededOfRuns(
        WHERE id BETWEEN ? AND ?`,
     ).safeIntegers();
   const byRun = new Map<bigint, bigint[]>();
-  /** Tests that only have superseded versions. */
-  const runOfLostTest = new Map<bigint, bigint>();
+  /** Runs that versions of a test name: it may be only there, and its id may have been given out again. */
+  const runsOfVersions = new Map<bigint, Set<bigint>>();
   const ofTests: [version: bigint, test: bigint][] = [];
   const add = (run: bigint, version: bigint) => {
     const known = byRun.get(run);
@@ -48,15 +49,20 @@ export async function supersededOfRuns(
       if (parent === undefined) continue;
       if (shape?.parent === "test_id") ofTests.push([version.id, parent]);
       else add(parent, version.id);
-      if (shape?.table === "tests" && version.row !== null) runOfLostTest.set(version.row, parent);
+      if (shape?.table !== "tests" || version.row === null) continue;
+      const runs = runsOfVersions.get(version.row) ?? new Set();
+      runsOfVersions.set(version.row, runs.add(parent));
     }
   }
   const known = await session.read(() =>
     runsOfTests(session, part, new Set(ofTests.map(([, test]) => test))),
   );
   for (const [version, test] of ofTests) {
-    const run = known.get(test) ?? runOfLostTest.get(test);
-    if (run !== undefined) add(run, version);
+    const runs = new Set(runsOfVersions.get(test));
+    const now = known.get(test);
+    if (now !== undefined) runs.add(now);
+    const [run] = runs;
+    if (run !== undefined && runs.size === 1) add(run, version);
   }
   return byRun;
 }
