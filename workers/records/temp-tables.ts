@@ -8,6 +8,7 @@ export function createTempTables(db: Connection, records: readonly RecordPlan[])
   db.exec(`
     CREATE TEMP TABLE IF NOT EXISTS batch_runs (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS batch_tests (run_id INTEGER, id INTEGER, PRIMARY KEY (run_id, id)) WITHOUT ROWID;
+    CREATE TEMP TABLE IF NOT EXISTS seen_runs (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS slice_runs (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS slice_tests (id INTEGER PRIMARY KEY);
     CREATE TEMP TABLE IF NOT EXISTS slice_rows (table_name TEXT PRIMARY KEY, low INTEGER, high INTEGER) WITHOUT ROWID;

@@ -4,6 +4,7 @@ import {
   cleanUp,
   completedColumn,
   edit,
+  everywhere,
   filesOf,
   keptVersions,
   newArea,
@@ -216,34 +217,49 @@ describe("a test that a client starts anew, under another id, in a run that a de
     return Number(old?.id);
   }
 
+  /** The run leaves in several slices then, its own row with the first one. */
+  const addManySteps = (area: SampleArea) =>
+    write(
+      area,
+      everywhere,
+      `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500)
+       INSERT INTO test_steps (id, test_id, stepname, state)
+       SELECT 100000 + i, (SELECT min(id) + 1 FROM tests WHERE run_id = 2), 'many' || i, 'end' FROM n`,
+    );
+
   const dieAt = (step: string) => (name: string) => {
     if (name === step) throw new Error("died");
   };
   const run2 = { runname: undefined, runId: [2] };
 
   it.each([
-    ["restored", "brought-to-cache"],
-    ["reduced", "removing"],
-  ])("is the record, with what hangs on it, and the one before is kept aside: half %s", async (way, step) => {
-    const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
-    const failpoint = dieAt(step);
-    if (way === "restored") {
-      await runReduce(area);
-      await expect(runRestore(area, run2, { failpoint })).rejects.toThrow("died");
-    } else await expect(runReduce(area, run2, { failpoint })).rejects.toThrow("died");
-    const old = startAnew(area);
-    const { result } = await runReduce(area, nothing);
-    expect(completedColumn(area, "SELECT comment FROM tests WHERE id = 5000")).toEqual(["anew"]);
-    expect(completedColumn(area, "SELECT stepname FROM test_steps WHERE test_id = 5000")).toEqual(["s"]);
-    expect(completedColumn(area, "SELECT variable FROM test_data WHERE test_id = 5000")).toEqual(["v"]);
-    expect(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([4]);
-    expect(keptVersions(area, "tests", old, "id")).toHaveLength(1);
-    const kept = "SELECT count(*) FROM mtjobs_superseded WHERE table_name = 'test_steps'";
-    expect(Number(completedColumn(area, kept)[0])).toBeGreaterThan(0);
-    for (const table of ["test_steps", "test_data", "test_rundat", "archives"])
-      expect(completedColumn(area, `SELECT id FROM ${table} WHERE test_id = ${old}`)).toEqual([]);
-    expect(result.superseded).toBeGreaterThan(1);
-    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
-      expect(readColumn(file, "SELECT id FROM tests WHERE run_id = 2")).toEqual([]);
-  });
+    ["half restored", "brought-to-cache", false],
+    ["half reduced", "removing", false],
+    ["half reduced with a large test beside it", "removing", true],
+  ])(
+    "is the record, with what hangs on it, and the one before is kept aside: %s",
+    async (way, step, large) => {
+      const area = newArea({ runs: 2, inFlight: 0, unsynced: false, testsPerRun: 4 });
+      if (large) addManySteps(area);
+      const failpoint = dieAt(step);
+      if (way === "half restored") {
+        await runReduce(area);
+        await expect(runRestore(area, run2, { failpoint })).rejects.toThrow("died");
+      } else await expect(runReduce(area, run2, { failpoint })).rejects.toThrow("died");
+      const old = startAnew(area);
+      const { result } = await runReduce(area, nothing);
+      expect(completedColumn(area, "SELECT comment FROM tests WHERE id = 5000")).toEqual(["anew"]);
+      expect(completedColumn(area, "SELECT stepname FROM test_steps WHERE test_id = 5000")).toEqual(["s"]);
+      expect(completedColumn(area, "SELECT variable FROM test_data WHERE test_id = 5000")).toEqual(["v"]);
+      expect(completedColumn(area, "SELECT count(*) FROM tests WHERE run_id = 2")).toEqual([4]);
+      expect(keptVersions(area, "tests", old, "id")).toHaveLength(1);
+      const kept = "SELECT count(*) FROM mtjobs_superseded WHERE table_name = 'test_steps'";
+      expect(Number(completedColumn(area, kept)[0])).toBeGreaterThan(0);
+      for (const table of ["test_steps", "test_data", "test_rundat", "archives"])
+        expect(completedColumn(area, `SELECT id FROM ${table} WHERE test_id = ${old}`)).toEqual([]);
+      expect(result.superseded).toBeGreaterThan(1);
+      for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+        expect(readColumn(file, "SELECT id FROM tests WHERE run_id = 2")).toEqual([]);
+    },
+  );
 });

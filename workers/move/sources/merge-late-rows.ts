@@ -4,7 +4,7 @@ import { withoutTriggers } from "../../../shared/sqlite/triggers.ts";
 import type { Source } from "../../area-db/databases.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import { columnList, sameName } from "../../records/row-sql.ts";
-import { rowKey } from "../../records/temp-tables.ts";
+import { clearTempTables, rowKey } from "../../records/temp-tables.ts";
 import { recordChangedValues } from "../copy/affinity-check.ts";
 import {
   blockMap,
@@ -150,6 +150,15 @@ function restoreOwnColumns({ db, part }: SourceSession, record: RecordPlan): voi
     INSERT INTO completed.${record.table} (${columnList(all)}) SELECT ${columnList(all)} FROM temp.joined`);
 }
 
+/** Notes which of the runs Megatest sees: the row of a run that is cut leaves with its first slice. */
+export function noteSeenRuns({ db, part }: SourceSession, runs: readonly bigint[]): void {
+  clearTempTables(db, "seen_runs");
+  prepared<[string]>(
+    db,
+    `INSERT INTO temp.seen_runs SELECT r.id FROM json_each(?) AS j CROSS JOIN ${part}.runs AS r ON r.id = j.value`,
+  ).run(idList(runs));
+}
+
 /**
  * SQL: ids of copies that an incoming row replaces, by id and by name, since a step reported again gets a new id. So
  * does a test that is started again; but a test of a run that Megatest does not see comes from a client that lost it.
@@ -157,7 +166,7 @@ function restoreOwnColumns({ db, part }: SourceSession, record: RecordPlan): voi
 function rivalRows(record: RecordPlan, part: Source): string {
   const byId = `SELECT d.id FROM temp.incoming AS x CROSS JOIN completed.${record.table} AS d ON d.id = x.id`;
   if (record.parent === null) return byId;
-  const seen = `EXISTS (SELECT 1 FROM ${part}.runs AS r WHERE r.id = x.run_id)
+  const seen = `x.run_id IN (SELECT id FROM temp.seen_runs) OR EXISTS (SELECT 1 FROM ${part}.runs AS r WHERE r.id = x.run_id)
     OR EXISTS (SELECT 1 FROM completed.mtjobs_runs AS m WHERE m.run_id = x.run_id AND m.state = 'restoring')`;
   return `${byId} UNION SELECT d.id FROM temp.incoming AS x
     CROSS JOIN completed.${record.table} AS d ON ${sameName("d", "x", record.naturalKey)}

@@ -11,7 +11,7 @@ import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
 import { assertCopied, type Mismatches } from "./check-slice.ts";
 import { findMismatches } from "./compare-rows.ts";
-import { mergeLateRows } from "./merge-late-rows.ts";
+import { mergeLateRows, noteSeenRuns } from "./merge-late-rows.ts";
 import { SliceRemover } from "./remove-slice.ts";
 import type { SourceSession } from "./source-session.ts";
 
@@ -104,7 +104,10 @@ export class Remover {
     if (restored) this.#keptSince = await this.#session.read(() => lastKept(db));
     this.#reusedIds.clear();
     this.#begun.clear();
-    await this.#session.read(() => assertCopied(db, runs));
+    await this.#session.read(() => {
+      assertCopied(db, runs);
+      noteSeenRuns(this.#session, mergeChanged ? runs : []);
+    });
     const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
     const large = await this.#session.read(() => new LargeTests(db, part, records));
     const size = () => batchSize.size;
