@@ -32,8 +32,8 @@ const pageDirectory = "producers/server/page";
 const unbundled = ["better-sqlite3", "tinypool", "msgpackr-extract"];
 
 /**
- * The builds, with the files that are run or imported by path. Programs share what they load; a thread, or a process of
- * one task, is one file. The library leaves the dependencies to the program that imports it.
+ * The builds, with the files that are run or imported by path. Programs share what they load, the server's threads too;
+ * what a command may have to start is one file. The library leaves the dependencies to the program that imports it.
  */
 export const targets = {
   product: {
@@ -41,10 +41,9 @@ export const targets = {
     sources: sourceDirectories,
     bundlesPackages: true,
     library: ["entry/library.ts"],
-    programs: ["entry/mtjobs.ts"],
+    programs: ["entry/mtjobs.ts", "producers/server/area-pool/area-pool-thread.ts"],
     threads: [
       "producers/query/main.ts",
-      "producers/server/area-pool/area-pool-thread.ts",
       "workers/job-thread/job-thread.ts",
       "workers/migrate/pair/digest-thread.ts",
       "workers/move/writers/source-thread.ts",

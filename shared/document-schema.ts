@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** An object to which later versions may add members. */
 export function openObject<Shape extends z.ZodRawShape>(shape: Shape) {

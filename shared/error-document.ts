@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { openEnum, openObject } from "./document-schema.ts";
 import type { ErrorCode } from "./error-codes.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { historyLineSchema, megatestServerSchema } from "../../shared/contract/area-facts.ts";
 import { migrationStates } from "../../shared/contract/migration-row.ts";
 import { runIdSchema } from "../../shared/contract/move-result.ts";

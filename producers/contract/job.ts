@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { migrateResultSchema } from "../../shared/contract/migrate-result.ts";
 import { moveResultSchema, progressSchema } from "../../shared/contract/move-result.ts";
 import type { JobName } from "../../shared/contract/payload.ts";

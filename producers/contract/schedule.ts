@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { JobPayload } from "../../shared/contract/payload.ts";
 import { pausedSchema } from "../../shared/contract/queue-records.ts";
 import { openEnum, openObject } from "../../shared/document-schema.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { runIdSchema } from "../../shared/contract/move-result.ts";
 import { openObject } from "../../shared/document-schema.ts";
 import { jobStates } from "./job-states.ts";

@@ -1,6 +1,6 @@
 import { createHash, timingSafeEqual } from "node:crypto";
 import { lstatSync, readFileSync, type Stats } from "node:fs";
-import { z } from "zod";
+import * as z from "zod";
 import { JobsError } from "../../shared/errors.ts";
 import { currentUser } from "../../shared/process.ts";
 import { isUnexpanded, type Settings } from "../../shared/settings/settings.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { openObject } from "../document-schema.ts";
 
 /** A Megatest server, according to its log. */

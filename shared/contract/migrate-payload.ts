@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { homeName } from "../settings/home-name.ts";
 import { jobShape, milliseconds } from "./job-shape.ts";
 

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { JobsError } from "../errors.ts";
 import { idDigits, isIdText } from "../sqlite/run-id.ts";
 import { parseWindow, parseZone } from "../time/time-window.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { openObject } from "../document-schema.ts";
 import { errorSchema } from "../error-document.ts";
 import { timeUpSchema } from "./move-result.ts";

@@ -3,7 +3,7 @@ import { createBullBoard } from "@bull-board/api";
 import { BullMQAdapter } from "@bull-board/api/bullMQAdapter";
 import { FastifyAdapter } from "@bull-board/fastify";
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { builtFile } from "../../../shared/process.ts";
 import { isNumber, queueName } from "../../../shared/queue/names.ts";

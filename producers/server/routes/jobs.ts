@@ -1,6 +1,6 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { payloadSchemas } from "../../../shared/contract/payload.ts";
 import { JobsError } from "../../../shared/errors.ts";
 import { durationExamples, durationPattern } from "../../../shared/time/duration.ts";

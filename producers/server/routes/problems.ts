@@ -1,7 +1,7 @@
 import { STATUS_CODES } from "node:http";
 import type { FastifyBaseLogger, FastifyError, FastifyInstance, FastifyReply } from "fastify";
 import { hasZodFastifySchemaValidationErrors } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { type ErrorCode, errorCodes } from "../../../shared/error-codes.ts";
 import { JobsError, toJobsError } from "../../../shared/errors.ts";
 

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { parseDuration } from "../../../shared/time/duration.ts";
 import { mayUse } from "../../contract/roles.ts";
 import { policiesSchema, scheduleSchema, scheduleStatusSchema } from "../../contract/schedule.ts";

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { BoundedList, beginningOf } from "../../browse/bounded.ts";
 import type { FoundArea } from "../../contract/area.ts";
 import { type FoundJob, type Search, searchSchema } from "../../contract/totals.ts";

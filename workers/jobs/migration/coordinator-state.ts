@@ -1,5 +1,5 @@
 import type { Job } from "bullmq";
-import { z } from "zod";
+import * as z from "zod";
 import { type MigrateCheck, migrateCheckSchema } from "../../../shared/contract/migrate-result.ts";
 import type { Progress } from "../../../shared/contract/move-result.ts";
 import { migrateCheckNames } from "../../../shared/contract/names.ts";

@@ -1,6 +1,6 @@
 import { lstatSync, readdirSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { z } from "zod";
+import * as z from "zod";
 import type { Area } from "../../../shared/area/area.ts";
 import { createNewLike, ensurePrivateDir } from "../../../shared/area/ownership.ts";
 import { systemCode } from "../../../shared/errors.ts";

@@ -1,5 +1,5 @@
 import type { FastifyInstance } from "fastify";
-import { z } from "zod";
+import * as z from "zod";
 import { JobsError } from "../../../../shared/errors.ts";
 import { problems } from "../jobs.ts";
 import type { ServerContext } from "../server-context.ts";

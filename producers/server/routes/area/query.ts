@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from "fastify";
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { JobsError } from "../../../../shared/errors.ts";
 import { durationPattern, parseDuration } from "../../../../shared/time/duration.ts";
 import { type QueryAnswer, queryAnswerSchema } from "../../../contract/runs.ts";

@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncZod } from "fastify-type-provider-zod";
-import { z } from "zod";
+import * as z from "zod";
 import { isIdText } from "../../../../shared/sqlite/run-id.ts";
 import { durationPattern, parseDuration } from "../../../../shared/time/duration.ts";
 import {
