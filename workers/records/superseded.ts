@@ -9,10 +9,11 @@ export async function commitSuperseded(session: AreaSession): Promise<void> {
 }
 
 /** SQL: the version `l` of `temp.superseded` is kept already, as `p`. */
-const isKept = "p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row";
+const isKept =
+  "p.table_name = l.table_name AND p.row_id = l.row_id AND p.row = l.row AND p.columns = l.columns";
 
 /**
- * Writes `temp.superseded` into `mtjobs_superseded`, each version once; returns how many are new. The caller counts
+ * Writes those of `temp.superseded` that are not there yet into `mtjobs_superseded`; returns how many. The caller counts
  * them after the commit, which is repeated with all before it if it meets a reader.
  */
 function recordSuperseded(session: AreaSession, now: number): Kept {
@@ -32,7 +33,9 @@ export function renewSuperseded(session: AreaSession, now: number): Kept {
   insertVersions(session, now, "1");
   prepared<[bigint]>(
     db,
-    `DELETE FROM completed.mtjobs_superseded AS p WHERE p.id <= ? AND EXISTS (SELECT 1 FROM temp.superseded AS l WHERE ${isKept})`,
+    // By the index on the row: there may be very many versions.
+    `DELETE FROM completed.mtjobs_superseded WHERE id IN (SELECT p.id FROM temp.superseded AS l
+       CROSS JOIN completed.mtjobs_superseded AS p ON ${isKept} WHERE p.id <= ?)`,
   ).run(before);
   return kept;
 }

@@ -46,7 +46,7 @@ export interface Removal {
   runs: readonly bigint[];
   /**
    * true: a row that differs is kept or merged into the copy, then removed; false: its run is left alone and reported
-   * as changed. Once a run is cut, its rest is absorbed.
+   * as changed, unless a part of it has been removed.
    */
   mergeChanged: boolean;
   /** The runs were restored and leave again: where clients write, what differs from the copy counts as written since. */
@@ -182,7 +182,10 @@ export class Remover {
     return false;
   }
 
-  /** A slice of some children of a test that completed-runs.db lacks: they can join it only after its own row. */
+  /**
+   * A slice of some children of a test that completed-runs.db lacks: they can join it only after its own row. Not for a
+   * test of another run that got the moved one's id.
+   */
   #testsAlone(slice: Slice): Mismatches {
     const { db, part, records } = this.#session;
     const { rows } = slice;
