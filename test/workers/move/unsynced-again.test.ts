@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import {
   completedColumn,
   edit,
@@ -146,5 +147,31 @@ describe("a row that never syncs, of a run that was restored,", () => {
     const { result } = await runReduce(area, { runname: undefined, runId: [99] });
     expect(result).toMatchObject({ late: 1, superseded: 0 });
     expect(completedColumn(area, "SELECT val FROM extradat ORDER BY val")).toEqual(["a", "b"]);
+  });
+
+  it("is kept once where its test got another id after a reduce had died", async () => {
+    const area = newArea({ runs: 4, inFlight: 0, unsynced: false });
+    const test = firstTestOf(area, 2);
+    const reduce2 = { runname: undefined, runId: [2] };
+    write(
+      area,
+      ["cache"],
+      `INSERT INTO test_rundat (test_id, update_time, cpuload) VALUES (${test}, 5, '1')`,
+    );
+    const died = runReduce(area, reduce2, {
+      failpoint(name) {
+        if (name === "removing") throw new JobsError("stopped", "died");
+      },
+    });
+    await expect(died).rejects.toThrow("died");
+    write(area, ["cache"], `UPDATE tests SET id = 7777, comment = 'again' WHERE id = ${test}`);
+    await runReduce(area, { runname: undefined, runId: [99] });
+    const kept = (having: string) =>
+      completedColumn(
+        area,
+        `SELECT row_id FROM mtjobs_superseded WHERE table_name = 'test_rundat' GROUP BY row_id, row HAVING count(*) ${having}`,
+      );
+    expect(kept("> 0").length).toBeGreaterThan(0);
+    expect(kept("> 1")).toEqual([]);
   });
 });

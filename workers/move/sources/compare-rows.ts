@@ -1,4 +1,10 @@
-import { type Connection, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  prepared,
+  quoteName,
+  quoteText,
+  quoteTexts,
+} from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { defaultExpression } from "../../../shared/sqlite/table.ts";
 import type { Source } from "../../area-db/databases.ts";
@@ -94,8 +100,8 @@ function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks
 
 /** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:since`. */
 function unknownRows({ part, fresh, keptSince }: Comparison, record: RecordPlan): string {
-  // No sync or refill brings such a row back to where clients write.
-  const there = part === fresh ? ` AND p.source = ${quoteText(part)}` : "";
+  // No sync or refill brings such a row back to where clients write: known is what was kept from there or from the copy.
+  const there = part === fresh ? ` AND p.source IN (${quoteTexts([part, "completed"])})` : "";
   const own = part === fresh && keptSince !== undefined ? `${there} AND p.id > :since` : there;
   const columns = record.columnsIn(part);
   const slice = record.parent === "run_id" ? "slice_runs" : "slice_tests";
