@@ -10,6 +10,7 @@ import { verifyCopy } from "../move/copy/commit-copy.ts";
 import { insertStage } from "../move/copy/insert-staged.ts";
 import { guardAgain } from "../move/ids/id-guards.ts";
 import { recordRuns, runRows, tallyRuns } from "../move/run-accounting.ts";
+import { isBack } from "../move/select/find-late-rows.ts";
 import type { JobSession } from "../move/session/job-session.ts";
 import { planOf } from "../records/record-session.ts";
 import type { RecordPlan } from "../records/record-tables.ts";
@@ -143,21 +144,23 @@ function copyArchived({ db }: JobSession, tests: IdRange): void {
 }
 
 /**
- * Commits that the run counts, with the versions kept of its rows. The next job looks for rows that were reported for
- * it while it was purged: until now nothing told that they are of a moved run.
+ * Commits that the run counts, with the versions kept of its rows. If rows were reported for it while it was purged,
+ * the next job looks at all steps and data: earlier ones passed these, since nothing told that they are of a moved run.
  */
 async function commitImported(session: JobSession, run: Run): Promise<void> {
   const { db, context } = session;
   const rows = await session.read(() => runRows(session, [run.id]));
+  const isReported = await isBack(session, run.id);
   const now = Date.now();
   await session.commit("completed", () => {
     prepared(
       db,
       `UPDATE completed.mtjobs_runs SET (state, job_id, changed_at, looked_at) =
          ('moved', coalesce((SELECT e.job_id FROM export.mtjobs_runs AS e), job_id),
-          coalesce((SELECT e.changed_at FROM export.mtjobs_runs AS e), changed_at), 0)
+          coalesce((SELECT e.changed_at FROM export.mtjobs_runs AS e), changed_at), ?)
        WHERE run_id = ?`,
-    ).run(run.id);
+    ).run(now, run.id);
+    if (isReported) db.exec("DELETE FROM completed.mtjobs_seen");
     prepared(
       db,
       "INSERT INTO completed.mtjobs_renumbered SELECT table_name, old_id, new_id, ?, ? FROM temp.import_ids",

@@ -221,6 +221,14 @@ describe("an import", () => {
     assertNothingLost(before, unionOf(area));
   });
 
+  it("is counted once, also where the history does not tell of the job that moved the run", async () => {
+    const { file } = await purgedArea(1);
+    const other = newArea({ ...atRest, runs: 0 });
+    await runImport(other, file, { anyArea: true });
+    const { result } = await runReduce(other, { runname: undefined, runId: [99] });
+    expect(result).toMatchObject({ moved: { runs: 0, tests: 0 } });
+  });
+
   it("tells the target as the area has it, which may have the keys in another order", async () => {
     const { file, area } = await purgedArea(1);
     const other = newArea({ ...atRest, runs: 0 });
