@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { largeTest } from "../../../workers/move/slices/large-tests.ts";
 import {
   addTestIn,
   assertNothingLost,
@@ -60,6 +61,8 @@ const storyOfAnArea = fc.record({
     unsynced: fc.boolean(),
     syncsLastUpdate: fc.boolean(),
   }),
+  /** Every test is cut into pieces, as those with thousands of steps are. */
+  cutsTests: fc.boolean(),
   first: job("reduce"),
   steps: fc.array(step, { minLength: 3, maxLength: 7, size: "max" }),
 });
@@ -132,7 +135,17 @@ async function megatestDoes(
 
 const tally = { sequences: 0, reduced: 0, restored: 0 };
 
-async function follow({ area: options, first, steps }: Story): Promise<void> {
+async function follow(story: Story): Promise<void> {
+  const usual = { ...largeTest };
+  if (story.cutsTests) Object.assign(largeTest, { above: 1, rowsPerCut: 1 });
+  try {
+    await play(story);
+  } finally {
+    Object.assign(largeTest, usual);
+  }
+}
+
+async function play({ area: options, first, steps }: Story): Promise<void> {
   const area = newArea({ ...options, stepsPerTest: 2, dataPerTest: 1 });
   let losses: NothingLostOptions = {};
   tally.sequences++;

@@ -4,11 +4,8 @@ import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import { childrenOf } from "../../records/child-index.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 
-/** A test with more rows than this in one table is cut into pieces. */
-const largeAbove = 2_000;
-
-/** Rows between two possible cuts. */
-const rowsPerCut = 200;
+/** A test with more rows than `above` in one table is cut into pieces of `rowsPerCut` or more. Tests cut smaller ones. */
+export const largeTest = { above: 2_000, rowsPerCut: 200 };
 
 /** Rows that take about as long as one ordinary test. */
 const rowsPerTest = 10;
@@ -54,14 +51,14 @@ export class LargeTests {
   *pieces(table: string, cuts: readonly bigint[], size: () => number): Generator<Piece> {
     let from: bigint | undefined;
     for (let index = 0; ; ) {
-      const taken = Math.max(1, Math.round((size() * rowsPerTest) / rowsPerCut));
+      const taken = Math.max(1, Math.round((size() * rowsPerTest) / largeTest.rowsPerCut));
       index += taken;
       const below = cuts[index - 1];
       yield {
         table,
         from,
         to: below === undefined ? undefined : below - 1n,
-        weight: (taken * rowsPerCut) / rowsPerTest,
+        weight: (taken * largeTest.rowsPerCut) / rowsPerTest,
       };
       if (below === undefined) return;
       from = below;
@@ -72,13 +69,13 @@ export class LargeTests {
     const large = prepared<[], [run: bigint, test: bigint]>(
       db,
       `SELECT s.run_id, s.id FROM ${childrenOf(part, record, "temp.batch_tests", "x")}
-       GROUP BY s.run_id, s.id HAVING count(*) > ${largeAbove}`,
+       GROUP BY s.run_id, s.id HAVING count(*) > ${largeTest.above}`,
     )
       .safeIntegers()
       .raw();
     const next = preparedIds<[bigint, bigint]>(
       db,
-      `SELECT x.id FROM ${childrenOf(part, record, "(SELECT ? AS id)", "x")} WHERE x.id >= ? ORDER BY x.id LIMIT 1 OFFSET ${rowsPerCut}`,
+      `SELECT x.id FROM ${childrenOf(part, record, "(SELECT ? AS id)", "x")} WHERE x.id >= ? ORDER BY x.id LIMIT 1 OFFSET ${largeTest.rowsPerCut}`,
     );
     for (const [run, test] of large.all()) {
       const cuts: bigint[] = [];
