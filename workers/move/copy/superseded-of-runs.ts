@@ -19,7 +19,7 @@ interface Version {
 /**
  * Returns the ids in `mtjobs_superseded` of the versions that belong to runs of completed-runs.db, or of an export, by
  * run. A version names its parent in its own values, because its record may have another id now. Steps and data of a
- * test whose id means tests of several runs belong to none: they stay.
+ * test whose id means tests of several runs belong to none, and so do the versions of these tests: they stay.
  */
 export async function supersededOfRuns(
   session: JobSession,
@@ -34,9 +34,9 @@ export async function supersededOfRuns(
        WHERE id BETWEEN ? AND ?`,
     ).safeIntegers();
   const byRun = new Map<bigint, bigint[]>();
-  /** Runs that versions of a test name: it may be only there, and its id may have been given out again. */
-  const runsOfVersions = new Map<bigint, Set<bigint>>();
   const ofTests: [version: bigint, test: bigint][] = [];
+  /** Versions of tests with the runs that they name: a test may be only there, and its id given out again. */
+  const tests: [version: bigint, test: bigint, run: bigint][] = [];
   const add = (run: bigint, version: bigint) => {
     const known = byRun.get(run);
     if (known === undefined) byRun.set(run, [version]);
@@ -48,23 +48,36 @@ export async function supersededOfRuns(
       const parent = shape === undefined ? undefined : parentOf(version, shape);
       if (parent === undefined) continue;
       if (shape?.parent === "test_id") ofTests.push([version.id, parent]);
+      else if (shape?.table === "tests" && version.row !== null)
+        tests.push([version.id, version.row, parent]);
       else add(parent, version.id);
-      if (shape?.table !== "tests" || version.row === null) continue;
-      const runs = runsOfVersions.get(version.row) ?? new Set();
-      runsOfVersions.set(version.row, runs.add(parent));
     }
   }
-  const known = await session.read(() =>
+  const current = await session.read(() =>
     runsOfTests(session, part, new Set(ofTests.map(([, test]) => test))),
   );
+  const runsOf = runsByTest(tests, current);
+  const withChildren = new Set(ofTests.map(([, test]) => test));
+  const isAmbiguous = (test: bigint) => withChildren.has(test) && (runsOf.get(test)?.size ?? 0) > 1;
   for (const [version, test] of ofTests) {
-    const runs = new Set(runsOfVersions.get(test));
-    const now = known.get(test);
-    if (now !== undefined) runs.add(now);
-    const [run] = runs;
-    if (run !== undefined && runs.size === 1) add(run, version);
+    const [run] = runsOf.get(test) ?? [];
+    if (run !== undefined && !isAmbiguous(test)) add(run, version);
   }
+  // They tell that the steps and data are ambiguous.
+  for (const [version, test, run] of tests) if (!isAmbiguous(test)) add(run, version);
   return byRun;
+}
+
+/** Returns the runs that have, or had, a test of each id. */
+function runsByTest(
+  tests: readonly (readonly [version: bigint, test: bigint, run: bigint])[],
+  current: ReadonlyMap<bigint, bigint>,
+): Map<bigint, Set<bigint>> {
+  const runs = new Map<bigint, Set<bigint>>();
+  const note = (test: bigint, run: bigint) => runs.set(test, (runs.get(test) ?? new Set()).add(run));
+  for (const [, test, run] of tests) note(test, run);
+  for (const [test, run] of current) note(test, run);
+  return runs;
 }
 
 /** Returns the id of the run, or of the test, that a version belongs to. */
