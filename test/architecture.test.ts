@@ -235,6 +235,16 @@ test("what needs no queue starts without the libraries of the queue, which take 
   expect(loadedBy("workers/main.ts", sources)).toEqual(expect.arrayContaining(["bullmq", "ioredis"]));
 });
 
+test("what is imported late from a package has no name, because esbuild gives a CommonJS one only its default", () => {
+  const byName = /\{[^{}]*\}\s*=\s*await import\("(?!\.|node:)[^"]+"\)/g;
+  const named = (text: string) =>
+    [...text.matchAll(byName)].filter(([found]) => !/^\{\s*default\b/.test(found));
+  expect(named('const { a } = await import("bullmq");')).toHaveLength(1);
+  expect(named('const { default: a } = await import("bullmq"), { b } = await import("./b.ts");')).toEqual([]);
+  const found = [...sourcesOf(layers)].filter(([, text]) => named(text).length > 0);
+  expect(found.map(([path]) => path)).toEqual([]);
+});
+
 test("the import scan sees every form of import, so that a breach or a cycle cannot hide", () => {
   const sources: Sources = new Map([
     ["shared/a.ts", 'import {\n  type B,\n} from "./b.ts";\nconst text = "from";\n'],

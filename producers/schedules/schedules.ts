@@ -106,14 +106,9 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
     });
   }
   parseZone(tz, "--tz");
-  const { getNextMillis } = await import("bullmq");
   const pattern = cron ?? "";
-  const turns: number[] = [];
-  for (let from = Date.now(); turns.length < turnsLookedAt; from = turns.at(-1) ?? from) {
-    const next = nextTurn(() => getNextMillis(from, { pattern, tz }));
-    if (next === undefined) break;
-    turns.push(next);
-  }
+  const { nextTurns } = await import("./next-turns.ts");
+  const turns = nextTurns(pattern, tz, turnsLookedAt);
   const hint =
     'use minute, hour, day of month, month and day of week, such as "0 2 * * 1-5"; an additional first field for seconds may name only one';
   // The parser treats an empty pattern as every minute.
@@ -126,15 +121,6 @@ async function checkRepeat({ cron, every, tz = ownZone() }: ScheduleOptions): Pr
 
 /** Matches checked: a pattern that names several seconds does so in every matching minute, so a few suffice. */
 const turnsLookedAt = 4;
-
-/** Returns undefined if the pattern is invalid or never matches. */
-function nextTurn(parse: () => number | undefined): number | undefined {
-  try {
-    return parse();
-  } catch {
-    return undefined;
-  }
-}
 
 /** Returns the schedules of all hosts, by name, paused ones among them. */
 export async function listSchedules(session: Session): Promise<Schedule[]> {
