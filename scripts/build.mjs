@@ -127,8 +127,8 @@ const metricsApi = {
 };
 
 /**
- * Loads a module of Node's own when something of it is first used. An `import` loads it and reads all that it exports,
- * which loads more: a third of what a command does before it begins.
+ * Loads a module of Node's own when something of it is first used. An `import` loads it at once and reads all that it
+ * exports, which loads further modules, and that slows the start of a command.
  */
 const builtinsWhenUsed = {
   name: "builtins-when-used",

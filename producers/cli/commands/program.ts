@@ -190,8 +190,8 @@ const commands: Readonly<Record<string, Add>> = {
 };
 
 /**
- * Returns the names of the commands that these arguments may need: describing all takes as long as a third of Node's
- * start. In Megatest's spelling a word may belong to any.
+ * Returns the names of the commands that these arguments may need, because describing all of them slows the start. In
+ * Megatest's spelling a word may belong to any command.
  */
 function neededFor(args: readonly string[]): readonly string[] {
   const [first = ""] = args;

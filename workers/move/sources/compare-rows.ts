@@ -100,7 +100,7 @@ function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks
 
 /** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:since`. */
 function unknownRows({ part, fresh, keptSince }: Comparison, record: RecordPlan): string {
-  // No sync or refill brings such a row back to where clients write: known is what was kept from there or from the copy.
+  // No sync or refill brings such a row back to the fresh part: only versions kept from there or from the copy are known.
   const there = part === fresh ? ` AND p.source IN (${quoteTexts([part, "completed"])})` : "";
   const own = part === fresh && keptSince !== undefined ? `${there} AND p.id > :since` : there;
   const columns = record.columnsIn(part);

@@ -51,7 +51,7 @@ export interface Removal {
   mergeChanged: boolean;
   /** The runs were restored and leave again: where clients write, what differs from the copy counts as written since. */
   restored?: boolean | undefined;
-  /** `lastKept` before the runs were copied; for `mergeChanged: false`. */
+  /** `lastKept` before the runs were copied. Without it no version counts as left out by the copy. */
   keptSince?: bigint | undefined;
   /** `readVersion` before the runs were copied; while it is unchanged, so are the rows. */
   readAt?: number | undefined;
@@ -89,19 +89,13 @@ export class Remover {
     this.#slices = new SliceRemover(session);
   }
 
-  async remove({
-    runs,
-    mergeChanged,
-    restored = false,
-    keptSince = 0n,
-    readAt,
-  }: Removal): Promise<RemovalReport> {
+  async remove({ runs, mergeChanged, restored = false, keptSince, readAt }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
     const report = emptyRemoval();
     this.#readAt = readAt;
     this.#mergeChanged = mergeChanged;
-    this.#keptSince = mergeChanged ? undefined : keptSince;
-    if (restored) this.#keptSince = await this.#session.read(() => lastKept(db));
+    const knowsAll = mergeChanged && !restored;
+    this.#keptSince = knowsAll ? undefined : (keptSince ?? (await this.#session.read(() => lastKept(db))));
     this.#reusedIds.clear();
     this.#begun.clear();
     await this.#session.read(() => {
