@@ -25,6 +25,7 @@ export { countMeanwhile } from "./queue/count-meanwhile.ts";
 export { type DividedArea, divideArea, fullRows, openToWrite, readFilesOf } from "./queue/divided-area.ts";
 export { afterReduce, doctorAndJob, oldCache, runUnsafe, type Spoil } from "./queue/doctor-and-job.ts";
 export { holdOpen } from "./queue/file-holder.ts";
+export { firstTime } from "./queue/first-time.ts";
 export {
   assertFinished,
   assertReleased,

@@ -9,7 +9,7 @@ import {
   newArea,
   type Place,
 } from "../../support/area.ts";
-import { runReduce, runReduceProcess, runRestore, unionOf } from "../../support/queue.ts";
+import { firstTime, runReduce, runReduceProcess, runRestore, unionOf } from "../../support/queue.ts";
 
 const smallArea = () =>
   newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun: 6, stepsPerTest: 2, dataPerTest: 2 });
@@ -33,16 +33,6 @@ const known = (area: SampleArea, table: string, id: number) => [
   ...completedColumn(area, `SELECT site FROM ${table} WHERE id = ?`, id),
   ...keptVersions(area, table, id, "site"),
 ];
-
-/** Does something at the first passing of a step. */
-function at(step: string, act: () => void) {
-  let done = false;
-  return (name: string) => {
-    if (name !== step || done) return;
-    done = true;
-    act();
-  };
-}
 
 describe("a column that the sync does not carry", () => {
   it.each([
@@ -73,7 +63,7 @@ describe("a column that the sync does not carry", () => {
       addColumn(area, ["area"]);
       fill(area, ["area"], "early");
       const before = unionOf(area);
-      await runReduce(area, {}, { failpoint: at(step, () => fill(area, ["area"], "late")) });
+      await runReduce(area, {}, { failpoint: firstTime(step, () => fill(area, ["area"], "late")) });
       for (const table of tables) expect(known(area, table, 1)).toEqual(["early 1", `"late 1"`]);
       assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
     },
@@ -128,7 +118,7 @@ describe("a column that the sync does not carry", () => {
         addColumn(area, everywhere);
         fill(area, everywhere, "late");
       };
-      await runReduce(area, {}, { failpoint: at(step, widen) });
+      await runReduce(area, {}, { failpoint: firstTime(step, widen) });
       expect(known(area, "tests", 1)).toContain(`"late 1"`);
       expect(keptVersions(area, "tests", 1, "comment")).toContain(`"older"`);
     },
@@ -143,7 +133,7 @@ describe("a column that the sync does not carry", () => {
       addColumn(area, ["cache"]);
       fill(area, ["cache"], "late");
     };
-    await runReduce(area, {}, { failpoint: at("removing", widen) });
+    await runReduce(area, {}, { failpoint: firstTime("removing", widen) });
     expect(completedColumn(area, "SELECT comment || ' ' || site FROM tests WHERE id = 1")).toEqual([
       "newer late 1",
     ]);

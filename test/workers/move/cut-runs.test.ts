@@ -10,7 +10,7 @@ import {
   newArea,
   readColumn,
 } from "../../support/area.ts";
-import { movedIds, runReduce, skippedBy, unionOf } from "../../support/queue.ts";
+import { firstTime, movedIds, runReduce, skippedBy, unionOf } from "../../support/queue.ts";
 
 /** One run with more tests than the first slices take. */
 const largeRun = (testsPerRun = 60) =>
@@ -19,21 +19,11 @@ const largeRun = (testsPerRun = 60) =>
 const lastTest = (area: SampleArea) =>
   Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0]);
 
-/** Does something the first time a step is passed. */
-function once(step: string, act: () => void): (name: string) => void {
-  let passed = false;
-  return (name) => {
-    if (name !== step || passed) return;
-    passed = true;
-    act();
-  };
-}
-
 describe("a run that is removed in several slices", () => {
   it("is copied again whole where its last test was written to after the copy", async () => {
     const area = largeRun();
     const test = lastTest(area);
-    const failpoint = once("removing", () =>
+    const failpoint = firstTime("removing", () =>
       edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET comment = 'meanwhile' WHERE id = ${test}`)),
     );
     const { result } = await runReduce(area, {}, { failpoint });
@@ -46,7 +36,7 @@ describe("a run that is removed in several slices", () => {
   it("stays whole if its last test became active after the copy", async () => {
     const area = largeRun();
     const test = lastTest(area);
-    const failpoint = once("removing", () =>
+    const failpoint = firstTime("removing", () =>
       edit(area, ["cache"], (db) =>
         db.exec(
           `UPDATE tests SET state = 'RUNNING', event_time = ${area.now}, run_duration = 0 WHERE id = ${test}`,
@@ -65,7 +55,7 @@ describe("a run that is removed in several slices", () => {
     const before = unionOf(area);
     const write = (sql: string) =>
       edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET ${sql} WHERE id = ${test}`));
-    const failpoint = once("committed-in-cache", () =>
+    const failpoint = firstTime("committed-in-cache", () =>
       write(`state = 'RUNNING', event_time = ${area.now}, run_duration = 0`),
     );
     await runReduce(area, {}, { failpoint });
@@ -87,7 +77,9 @@ describe("a run that is removed in several slices", () => {
     const area = largeRun(300);
     const before = unionOf(area);
     const stop = new AbortController();
-    const failpoint = once("removing", () => stop.abort(new JobsError("stopped", "the worker is stopping")));
+    const failpoint = firstTime("removing", () =>
+      stop.abort(new JobsError("stopped", "the worker is stopping")),
+    );
     await expect(runReduce(area, {}, { failpoint, signal: stop.signal })).rejects.toMatchObject({
       code: "stopped",
     });

@@ -12,6 +12,7 @@ import {
   readRows,
 } from "../../support/area.ts";
 import {
+  firstTime,
   movedIds,
   reduceSafely,
   runReduce,
@@ -76,16 +77,13 @@ describe("a test with thousands of steps", () => {
   it("is copied again whole where its last step was written to after the copy", async () => {
     const { area, test } = areaWithLargeTest();
     const last = firstStep + steps - 1;
-    let isWritten = false;
     const { result } = await runReduce(
       area,
       {},
       {
-        failpoint: (step) => {
-          if (step !== "removing" || isWritten) return;
-          isWritten = true;
+        failpoint: firstTime("removing", () => {
           edit(area, ["cache"], (db) => db.exec(`UPDATE test_steps SET comment = 'late' WHERE id = ${last}`));
-        },
+        }),
       },
     );
     expect(movedIds(result)).toEqual([1, 2]);
@@ -98,16 +96,13 @@ describe("a test with thousands of steps", () => {
     edit(area, ["area", "ref"], (db) => db.exec(`DELETE FROM test_steps WHERE id >= ${firstStep}`));
     const all = Number(readColumn(area.cacheDb, stepsOf(test))[0]);
     const other = lastTestOf(area, 1);
-    let isWritten = false;
     const { result } = await runReduce(
       area,
       {},
       {
-        failpoint: (step) => {
-          if (step !== "committed-in-cache" || isWritten) return;
-          isWritten = true;
+        failpoint: firstTime("committed-in-cache", () => {
           edit(area, ["cache"], (db) => db.exec(`UPDATE tests SET comment = 'late' WHERE id = ${other}`));
-        },
+        }),
       },
     );
     expect(movedIds(result)).toEqual([1, 2]);

@@ -2,20 +2,17 @@ import { copyFileSync, renameSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { assertNothingLost, edit, filesOf, newArea, rejectionOf } from "../../support/area.ts";
-import { assertReleased, runReduce, runRestore, unionOf, withMove } from "../../support/queue.ts";
+import { assertReleased, firstTime, runReduce, runRestore, unionOf, withMove } from "../../support/queue.ts";
 
 const fewRuns = { runs: 5, inFlight: 0, unsynced: false, testsPerRun: 4 };
 
 /** Puts a copy of before in the place of a file, at the first passing of a step; `putBack` undoes that. */
 function replacer(file: string, step: string) {
   copyFileSync(file, `${file}.backup`);
-  let done = false;
-  const failpoint = (name: string) => {
-    if (name !== step || done) return;
-    done = true;
+  const failpoint = firstTime(step, () => {
     renameSync(file, `${file}.aside`);
     copyFileSync(`${file}.backup`, file);
-  };
+  });
   return { failpoint, putBack: () => renameSync(`${file}.aside`, file) };
 }
 

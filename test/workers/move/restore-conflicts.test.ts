@@ -15,6 +15,7 @@ import {
 } from "../../support/area.ts";
 import {
   atRest,
+  firstTime,
   movedIds,
   reducedArea,
   run2,
@@ -92,13 +93,10 @@ describe("a run whose target and name were registered again", () => {
     async (step) => {
       const area = await reducedArea();
       const before = completedRows(area);
-      let done = false;
       const { result } = await runRestore(area, run2, {
-        failpoint: (name) => {
-          if (name !== step || done) return;
-          done = true;
+        failpoint: firstTime(step, () => {
           registerAgain(area, 2);
-        },
+        }),
       });
       expect(skippedBy(result)).toEqual({ 2: "conflict" });
       expect(result.moved.runs).toBe(0);
@@ -117,11 +115,8 @@ describe("a run that meets a late row of its own name while it is being restored
   it("is reported as changed, not as a conflict, takes the row along, and comes back with the next job", async () => {
     const area = await reducedArea();
     const [test] = readRows(filesOf(area).completedDb, "SELECT * FROM tests WHERE run_id = 2");
-    let done = false;
     const { result } = await runRestore(area, run2, {
-      failpoint: (name) => {
-        if (name !== "brought-to-ref" || done) return;
-        done = true;
+      failpoint: firstTime("brought-to-ref", () => {
         edit(area, ["cache"], (db) =>
           db
             .prepare(
@@ -129,7 +124,7 @@ describe("a run that meets a late row of its own name while it is being restored
             )
             .run(test?.testname, test?.item_path),
         );
-      },
+      }),
     });
     expect(skippedBy(result)).toEqual({ 2: "changed" });
     expect(completedColumn(area, "SELECT id FROM tests WHERE id = 7000")).toEqual([7000]);

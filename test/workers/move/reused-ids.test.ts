@@ -14,7 +14,7 @@ import {
   readRows,
   type Union,
 } from "../../support/area.ts";
-import { type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue.ts";
+import { firstTime, type Reduced, runReduce, runRestore, skippedBy, unionOf } from "../../support/queue.ts";
 
 const atRest = { runs: 4, inFlight: 0, unsynced: false, testsPerRun: 4 };
 const run4 = { runname: undefined, runId: [4] };
@@ -48,16 +48,7 @@ function prepareReused(area: SampleArea): Meanwhile {
   };
 }
 
-function once(step: string, act: () => void): { failpoint: (name: string) => void } {
-  let done = false;
-  return {
-    failpoint: (name) => {
-      if (name !== step || done) return;
-      done = true;
-      act();
-    },
-  };
-}
+const once = (step: string, act: () => void) => ({ failpoint: firstTime(step, act) });
 
 /** The run with the reused id is unchanged, and has only its own rows. */
 function expectReused(area: SampleArea, places: readonly Place[]): void {

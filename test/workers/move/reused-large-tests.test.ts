@@ -12,7 +12,7 @@ import {
   readColumn,
   settleTimes,
 } from "../../support/area.ts";
-import { runReduce } from "../../support/queue.ts";
+import { firstTime, runReduce } from "../../support/queue.ts";
 
 const newest = 4;
 
@@ -47,13 +47,10 @@ describe("a test of a new run under the id of a moved one stays with all its ste
     for (const step of ["removed-from-area", "moved"] satisfies FailpointName[]) {
       const area = newArea({ runs: newest, inFlight: 0, unsynced: false });
       edit(area, everywhere, (db) => db.exec(before));
-      let isDone = false;
-      const failpoint = (name: string) => {
-        if (name !== step || isDone) return;
-        isDone = true;
+      const failpoint = firstTime(step, () => {
         if (step === "removed-from-area") throw new JobsError("stopped", "died");
         registerAnew(area, steps);
-      };
+      });
       const job = runReduce(area, { runname: undefined, runId: [newest] }, { failpoint });
       if (step === "removed-from-area") {
         await expect(job).rejects.toThrow("died");

@@ -9,7 +9,7 @@ import {
   newArea,
   readColumn,
 } from "../../support/area.ts";
-import { runReduce, runRestore, unionOf } from "../../support/queue.ts";
+import { firstTime, runReduce, runRestore, unionOf } from "../../support/queue.ts";
 
 const smallArea = (testsPerRun = 6) =>
   newArea({ runs: 3, inFlight: 0, unsynced: false, testsPerRun, stepsPerTest: 2, dataPerTest: 2 });
@@ -22,15 +22,12 @@ const site = (table: string) => (synced.includes(table) ? `'${table} ' || id` : 
 
 /** A site adds a column to tables and fills it, at the first passing of a step. */
 function widenAt(area: SampleArea, step: string, tables = synced) {
-  let done = false;
-  return (name: string) => {
-    if (name !== step || done) return;
-    done = true;
+  return firstTime(step, () => {
     edit(area, everywhere, (db) => {
       for (const table of tables)
         db.exec(`ALTER TABLE ${table} ADD COLUMN site TEXT; UPDATE ${table} SET site = ${site(table)}`);
     });
-  };
+  });
 }
 
 const sitesIn = (read: (sql: string) => unknown[], table: string) =>

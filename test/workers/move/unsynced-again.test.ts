@@ -10,7 +10,7 @@ import {
   type Place,
   readColumn,
 } from "../../support/area.ts";
-import { runReduce, runRestore } from "../../support/queue.ts";
+import { firstTime, runReduce, runRestore } from "../../support/queue.ts";
 
 const counts = "SELECT count FROM run_stats WHERE run_id = 2 AND state = 'again' ORDER BY count";
 const count = (value: number) =>
@@ -122,13 +122,10 @@ describe("a row that never syncs, of a run that was restored,", () => {
     await runReduce(area, reduce2);
     await runRestore(area, reduce2);
     write(area, ["cache"], set("b"));
-    let isDone = false;
     await runReduce(area, reduce2, {
-      failpoint(name) {
-        if (name !== "verified" || isDone) return;
-        isDone = true;
+      failpoint: firstTime("verified", () => {
         write(area, ["cache"], set("a"));
-      },
+      }),
     });
     expect(completedColumn(area, "SELECT val FROM extradat")).toEqual(["a"]);
   });

@@ -14,19 +14,9 @@ import {
   type Place,
   readColumn,
 } from "../../support/area.ts";
-import { run2, runReduce, runRestore, skippedBy } from "../../support/queue.ts";
+import { firstTime, run2, runReduce, runRestore, skippedBy } from "../../support/queue.ts";
 
-/** Runs `act` at the step, once. */
-function at(step: FailpointName, act: () => void): { failpoint: (name: string) => void } {
-  let isDone = false;
-  return {
-    failpoint(name) {
-      if (name !== step || isDone) return;
-      isDone = true;
-      act();
-    },
-  };
-}
+const at = (step: FailpointName, act: () => void) => ({ failpoint: firstTime(step, act) });
 
 const die = () => {
   throw new JobsError("stopped", "died");

@@ -4,7 +4,7 @@ import Database from "better-sqlite3";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import { exportsIn, fileOf, movedRows, newArea, readColumn, temporaryDirectory } from "../../support/area.ts";
-import { atRest, runImport, runPurge, runReduce } from "../../support/queue.ts";
+import { atRest, firstTime, runImport, runPurge, runReduce } from "../../support/queue.ts";
 
 function alter(file: string, sql: string): void {
   const db = new Database(file);
@@ -70,13 +70,10 @@ describe("an export", () => {
     await runReduce(area);
     const rows = movedRows(area);
     const directory = temporaryDirectory();
-    let done = false;
-    const failpoint = (name: string) => {
-      if (name !== point || done) return;
-      done = true;
+    const failpoint = firstTime(point, () => {
       const [file = ""] = readdirSync(directory).filter((entry) => /\.(db|part)$/.test(entry));
       spoil(join(directory, file));
-    };
+    });
     const { result } = await runPurge(area, { export: directory }, { failpoint });
     await runImport(area, result.runs[0]?.exportFile ?? "");
     expect(movedRows(area)).toEqual(rows);
