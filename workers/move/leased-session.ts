@@ -13,6 +13,7 @@ import { SourcePipeline } from "./writers/source-pipeline.ts";
 
 export interface LeasedSessionOptions extends JobSessionOptions {
   times: CacheTimes;
+  token: number;
   cache: CachePair | undefined;
 }
 
@@ -25,7 +26,7 @@ interface Writing {
   afterSync: (() => Promise<void>) | undefined;
 }
 
-/** A job under the area's lease, with the threads that write to the sources. Its token is set once it has the lease. */
+/** A job under the area's lease, with the threads that write to the sources. */
 export class LeasedSession extends JobSession {
   declare times: CacheTimes;
   readonly cache: CachePair | undefined;
@@ -33,7 +34,7 @@ export class LeasedSession extends JobSession {
   writing: Writing | undefined;
 
   constructor({ cache, ...options }: LeasedSessionOptions) {
-    super(options);
+    super({ ...options, widens: true });
     this.cache = cache;
   }
 

@@ -45,14 +45,14 @@ export async function runOnArea(
   const db = await retryWhileBusy(signal, () => connect(files, parts));
   try {
     const times = new CacheTimes(cacheTimesSetup(area, cache));
-    // Before the lease: a column that comes from now on is noticed, and added to completed-runs.db.
-    const session = await retryWhileBusy(
-      signal,
-      () => new LeasedSession({ ...jobSetup(db, opened, payload, job), cache, times }),
-    );
+    const setup = await retryWhileBusy(signal, () => jobSetup(db, opened, payload, job));
     const lease: LeaseOptions = { db, refillDue: opened.refillDue, parts, context, times };
-    session.token = await acquire(lease);
+    const token = await acquire(lease);
     try {
+      const session = await retryWhileBusy(
+        signal,
+        () => new LeasedSession({ ...setup, cache, times, token }),
+      );
       const report = async (reader: JobSession) => {
         await recount(reader);
         return describeResult({ session, payload, job, areaId, before, started: opened.started });
@@ -67,7 +67,7 @@ export async function runOnArea(
         const result = await report(session);
         const sides = await sidesAfter(session);
         // Only the holder writes history: one that was overtaken at its last step ends here.
-        await session.read(() => renewLease(db, times, session.token));
+        await session.read(() => renewLease(db, times, token));
         recordResult(session, historyLine(result, payload, sides));
         context.failpoint("history-written");
         return result;
@@ -77,7 +77,7 @@ export async function runOnArea(
     } finally {
       context.failpoint("releasing");
       // The job's own outcome stands; a lease that cannot be released expires.
-      await release(lease, session.token).catch((error: unknown) =>
+      await release(lease, token).catch((error: unknown) =>
         context.log(`Could not release the lease, which will expire: ${toJobsError(error).message}.`),
       );
     }

@@ -2,6 +2,7 @@ import type { Area } from "../../shared/area/area.ts";
 import { knownKeys } from "../../shared/area-db/requirements.ts";
 import type { Connection } from "../../shared/sqlite/connection.ts";
 import type { CacheTimes } from "../area-db/cache-mtime.ts";
+import { DatabaseSession } from "../area-db/database-session.ts";
 import { assertMegatestSchemas, type Files, type Source, sourcesOf } from "../area-db/databases.ts";
 import type { JobContext } from "../area-db/job-context.ts";
 import { Plans } from "./plans.ts";
@@ -19,6 +20,8 @@ export interface AreaSessionOptions {
   /** Undefined for a dry run, which commits nothing. */
   times: CacheTimes | undefined;
   token?: number | undefined;
+  /** Whether completed-runs.db gets the columns that it lacks; needs the token. */
+  widens?: boolean;
 }
 
 /** Numbers of versions kept aside in `mtjobs_superseded`. */
@@ -37,8 +40,13 @@ export class AreaSession extends RecordSession {
   readonly sources: readonly Source[];
   readonly keys: readonly string[];
 
-  constructor({ db, context, area, files, sources, keys, times, token }: AreaSessionOptions) {
-    super({ db, signal: context.signal, times, token, plans: new Plans({ db, sources, keys }) });
+  constructor({ context, area, files, sources, keys, widens = false, ...options }: AreaSessionOptions) {
+    const session = { ...options, signal: context.signal };
+    const plans = new Plans(
+      { db: options.db, sources, keys },
+      widens ? new DatabaseSession(session) : undefined,
+    );
+    super({ ...session, plans });
     this.context = context;
     this.area = area;
     this.files = files;

@@ -24,11 +24,12 @@ export class Plans {
   readonly #of: Planned;
   #versions: Map<Part, number>;
 
-  constructor(of: Planned) {
+  /** @param session adds columns to completed-runs.db first; without one it must have them */
+  constructor(of: Planned, session?: DatabaseSession) {
     this.#of = of;
-    this.#versions = this.#readVersions();
-    this.records = this.#read();
-    createTempTables(of.db, this.records);
+    const { versions, records } = this.#make(session);
+    this.#versions = versions;
+    this.records = records;
   }
 
   /** Returns true if no schema has changed since the plans were made; under a lock this holds until its end. */
@@ -58,34 +59,30 @@ export class Plans {
    * @returns whether a schema had changed
    */
   async renew(session: DatabaseSession): Promise<boolean> {
-    const { db, sources } = this.#of;
-    if (await session.read(() => this.isCurrent(...sources))) return false;
+    if (await session.read(() => this.isCurrent(...this.#of.sources))) return false;
     await session.read(() => {
-      const versions = this.#readVersions();
-      for (const part of sources) widen(session, part);
-      const plans = this.#read();
-      createTempTables(db, plans);
+      const { versions, records } = this.#make(session);
       // Last, when nothing can fail any more: after a failure the next call must try again.
-      const known = new Map(plans.map((plan) => [plan.table, plan]));
+      const known = new Map(records.map((plan) => [plan.table, plan]));
       for (const record of this.records) Object.assign(record, known.get(record.table));
       this.#versions = versions;
     });
     return true;
   }
 
-  /** Read first, so that a change during the rest is noticed next time. */
-  #readVersions(): Map<Part, number> {
-    return new Map(this.#of.sources.map((part) => [part, this.versionOf(part)]));
-  }
-
-  #read(): RecordPlan[] {
+  #make(session: DatabaseSession | undefined): { versions: Map<Part, number>; records: RecordPlan[] } {
     const { db, sources, keys } = this.#of;
-    return planRecords(db, [...sources, "completed"], keys);
+    // Read first, so that a change during the rest is noticed next time.
+    const versions = new Map(sources.map((part) => [part, this.versionOf(part)]));
+    if (session !== undefined) for (const part of sources) widen(session, part);
+    const records = planRecords(db, [...sources, "completed"], keys);
+    createTempTables(db, records);
+    return { versions, records };
   }
 }
 
 /** Adds the columns that completed-runs.db lacks. */
-export function widen(session: DatabaseSession, part: Part): void {
+function widen(session: DatabaseSession, part: Part): void {
   const { db } = session;
   if (!widenCompleted(db, part, () => false)) return;
   session.commitOnce("completed", () => widenCompleted(db, part, (sql) => void db.exec(sql)));
@@ -99,9 +96,12 @@ export function widen(session: DatabaseSession, part: Part): void {
  * @returns whether any was missing
  */
 function widenCompleted(db: Connection, part: string, run: (sql: string) => unknown): boolean {
+  // The same text makes the same columns: most tables need no look at them.
   const names = db
     .prepare<[], string>(
-      "SELECT name FROM completed.sqlite_schema WHERE type = 'table' AND name NOT LIKE 'mtjobs\\_%' ESCAPE '\\'",
+      `SELECT c.name FROM completed.sqlite_schema AS c
+         LEFT JOIN ${part}.sqlite_schema AS s ON s.type = 'table' AND s.name = c.name COLLATE NOCASE
+       WHERE c.type = 'table' AND c.name NOT LIKE 'mtjobs\\_%' ESCAPE '\\' AND s.sql IS NOT c.sql`,
     )
     .pluck()
     .all();

@@ -124,6 +124,26 @@ describe("a column that the sync does not carry", () => {
     },
   );
 
+  it.each(["prepared", "lease-taken", "tokens-raised"])(
+    "comes along where it is added and filled while a later job of the area starts: at %s",
+    async (step) => {
+      const area = smallArea();
+      // The first job of an area makes tables of its own in every database.
+      await runReduce(area, { runId: ["1"] });
+      const before = unionOf(area);
+      const widen = () => {
+        addColumn(area, ["cache", "area"]);
+        fill(area, ["cache", "area"], "early");
+      };
+      await runReduce(area, {}, { failpoint: firstTime(step, widen) });
+      for (const table of tables) {
+        const last = completedColumn(area, `SELECT max(id) FROM ${table}`)[0];
+        expect(known(area, table, Number(last))).toEqual([`early ${last}`]);
+      }
+      assertNothingLost(before, unionOf(area), { anyLastUpdate: true });
+    },
+  );
+
   it("comes along with the values of the cache's version that had lost before the column came", async () => {
     const area = smallArea();
     edit(area, ["area"], (db) =>

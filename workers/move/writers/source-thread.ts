@@ -37,7 +37,7 @@ function inOrder<T>(call: Call, work: (writer: SourceWriter) => T | Promise<T>):
 serveCalls<SourceWriterCalls, SourceWriterBack>({
   open: async (setup, call) => {
     job = begin(setup, call);
-    await inOrder(call, () => {});
+    await inOrder(call, (writer) => writer.measureCommits());
   },
   remove: (removal, call) => inOrder(call, (writer) => writer.remove(removal)),
   insert: (insertion, call) => inOrder(call, (writer) => writer.insert(insertion)),

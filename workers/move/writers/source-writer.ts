@@ -6,7 +6,7 @@ import { connect, type Files, type Source } from "../../area-db/databases.ts";
 import type { FailpointName } from "../../area-db/failpoint-names.ts";
 import { retryWhileBusy } from "../../area-db/transaction.ts";
 import { indexChildren } from "../../records/child-index.ts";
-import { Plans, widen } from "../../records/plans.ts";
+import { Plans } from "../../records/plans.ts";
 import { Inserter, type Insertion, type InsertionReport } from "../sources/insert-runs.ts";
 import { type Removal, type RemovalReport, Remover } from "../sources/remove-runs.ts";
 import { readVersion } from "../sources/remove-slice.ts";
@@ -81,21 +81,23 @@ export class SourceWriter {
       // No slice relies on another's commit, and with FULL each syncs the directory when it makes its journal: a sync
       // at the end of a batch is enough. Commits to completed-runs.db are durable immediately.
       await retryWhileBusy(signal, () => db.pragma(`${part}.synchronous = FULL`));
-      // A column that only the ref has is still missing in completed-runs.db.
-      if (part === "ref") await writer.read(() => widen(writer, part));
-      const plans = await writer.read(() => new Plans({ db, sources: [part], keys }));
+      const plans = await writer.read(() => new Plans({ db, sources: [part], keys }, writer));
       const session = new SourceSession({
         ...{ db, signal, token, plans, part, fresh, jobId, stop, failpoint },
         times: new CacheTimes(setup.times),
         beforeSlice: shared ? nowAndThen(enter) : async () => {},
       });
       await indexChildren(session, part);
-      for (let sample = 0; sample < 3; sample++) await session.measureCommit();
       return new SourceWriter(session, dirname(files[part] ?? ""));
     } catch (error) {
       db.close();
       throw error;
     }
+  }
+
+  /** Measures a few commits for the size of the first slices. Not for little work, which they would delay. */
+  async measureCommits(): Promise<void> {
+    for (let sample = 0; sample < 3; sample++) await this.#session.measureCommit();
   }
 
   remove(removal: Removal): Promise<RemovalReport> {
