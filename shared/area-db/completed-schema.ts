@@ -97,22 +97,49 @@ export interface SchemaSource {
   file: string;
 }
 
+/** A completed-runs.db without runs, and a sentence for each object that it lacks. */
+interface EmptyCompleted {
+  bytes: Buffer;
+  warnings: readonly string[];
+}
+
+/** By the schemas that it was made from: the jobs of most areas need the same one. */
+const known = new Map<string, EmptyCompleted>();
+const mostKnown = 20;
+
 /**
- * Tries the schemas in memory.
+ * Makes a completed-runs.db without runs in memory; tells whether the schemas fit.
  *
- * @param warn receives a sentence for each object that completed-runs.db will lack
  * @throws JobsError `unknown-schema` if a record table cannot be created or written
  */
-export function trySchemas(sources: readonly SchemaSource[], warn: (sentence: string) => void): void {
+export function emptyCompleted(sources: readonly SchemaSource[]): EmptyCompleted {
+  const key = JSON.stringify(sources.map((source) => readSchema(source.db, source.part)));
+  let made = known.get(key);
+  if (made === undefined) {
+    if (known.size >= mostKnown) known.clear();
+    made = makeEmpty(sources);
+    known.set(key, made);
+  }
+  return made;
+}
+
+function makeEmpty(sources: readonly SchemaSource[]): EmptyCompleted {
   const db = openSqlite(":memory:");
   try {
-    adoptSchemas(db, sources, warn);
+    db.pragma("foreign_keys = OFF");
+    const warnings: string[] = [];
+    adoptSchemas(db, sources, (sentence) => warnings.push(sentence));
+    return { bytes: db.serialize(), warnings };
   } finally {
     db.close();
   }
 }
 
-/** Creates missing objects in `main`, in one transaction, megatest.db's first. Throws as `trySchemas`. */
+/**
+ * Creates missing objects in `main`, in one transaction, megatest.db's first. Throws as `emptyCompleted`.
+ *
+ * @param warn receives a sentence for each object that completed-runs.db will lack
+ */
 export function adoptSchemas(
   db: Connection,
   sources: readonly SchemaSource[],
@@ -145,8 +172,13 @@ function adoptSchema(
   objects: readonly SchemaObject[],
   warn: (sentence: string) => void,
 ): void {
-  const present = new Set(
-    db.prepare<[], string>("SELECT type || ' ' || lower(name) FROM main.sqlite_schema").pluck().all(),
+  const present = new Map(
+    db
+      .prepare<[], [object: string, sql: string | null]>(
+        "SELECT type || ' ' || lower(name), sql FROM main.sqlite_schema",
+      )
+      .raw()
+      .all(),
   );
   const virtual = objects.filter(({ sql }) => /^CREATE\s+VIRTUAL\b/i.test(sql)).map(({ name }) => name);
   for (const name of virtual)
@@ -158,15 +190,17 @@ function adoptSchema(
       .map(foldName)
       .some((name) => table === name || (table.startsWith(`${name}_`) && !isMegatests(table)));
   for (const object of objects.filter(({ table }) => !isLeft(foldName(table)))) {
-    const known = present.has(`${object.type} ${foldName(object.name)}`);
-    if (known && object.type === "table") {
+    const known = present.get(`${object.type} ${foldName(object.name)}`);
+    // The same text makes the same columns.
+    if (known === object.sql) continue;
+    if (known !== undefined && object.type === "table") {
       for (const sql of missingColumns(
         object.name,
         { db: source.db, schema: source.part },
         { db, schema: "main" },
       ))
         db.exec(sql);
-    } else if (!known) create(db, source, object, warn);
+    } else if (known === undefined) create(db, source, object, warn);
   }
 }
 

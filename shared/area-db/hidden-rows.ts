@@ -1,6 +1,6 @@
 import { type Connection, isConstraintError, type Part, prepared, quoteText } from "../sqlite/connection.ts";
 import { largestId, preparedIds } from "../sqlite/ids.ts";
-import { columnNames } from "../sqlite/table.ts";
+import { hasColumn } from "../sqlite/table.ts";
 import { withoutTriggers } from "../sqlite/triggers.ts";
 import { guardName, hiddenChild, nearerHiddenTime } from "./hidden-row-names.ts";
 import {
@@ -82,7 +82,7 @@ export function readHidden(
 }
 
 function isLasting(db: Connection, part: Part, test: bigint | undefined): boolean {
-  if (test === undefined || !columnNames(db, part, "tests").includes("event_time")) return true;
+  if (test === undefined || !hasColumn(db, part, "tests", "event_time")) return true;
   const sql = `SELECT event_time >= ${nearerHiddenTime} FROM ${part}.tests WHERE id = ?`;
   return prepared<[bigint], number | null>(db, sql).pluck().get(test) === 1;
 }
@@ -102,7 +102,7 @@ export function assertGuardsFit(db: Connection, parts: readonly Part[]): void {
   const next = (table: IdentifiedTable) => {
     const ids = parts
       // Another schema is reported elsewhere.
-      .filter((part) => columnNames(db, part, table).includes("id"))
+      .filter((part) => hasColumn(db, part, table, "id"))
       .map((part) => largestId(db, `${part}.${table}`) ?? 0n);
     return idAbove(
       table,

@@ -13,6 +13,7 @@ import {
   type Column,
   columnNames,
   defaultExpression,
+  hasColumn,
   hasTable,
   isComputed,
   readColumns,
@@ -70,7 +71,7 @@ const fromTables = (valuesFor: (table: IdentifiedTable) => HiddenValues) =>
 
 /** Returns only keys that are columns of runs. */
 export function keysIn(db: Connection, part: Part): string[] {
-  if (!columnNames(db, part, "keys").includes("fieldname")) return [];
+  if (!hasColumn(db, part, "keys", "fieldname")) return [];
   const columns = new NameSet(columnNames(db, part, "runs"));
   const keys = db.prepare<[], string>(`SELECT fieldname FROM ${part}.keys`).pluck().all();
   return keys.filter((key) => columns.has(key));

@@ -2,7 +2,7 @@ import { JobsError } from "../errors.ts";
 import type { Connection, Part } from "../sqlite/connection.ts";
 import { largestId, preparedIds, smallestId } from "../sqlite/ids.ts";
 import { highestId, lowestId, shownId } from "../sqlite/run-id.ts";
-import { columnNames } from "../sqlite/table.ts";
+import { columnNames, hasColumn } from "../sqlite/table.ts";
 import { type IdentifiedTable, identifiedTables, recordShapes, unsyncedTables } from "./record-tables.ts";
 
 /** Ids to keep free at an end of a table, for guards, new rows and a gap. */
@@ -28,7 +28,7 @@ export function assertRoomIn(db: Connection, part: Part, file: string): void {
 }
 
 function endOf(db: Connection, part: Part, table: string, end: "largest" | "smallest"): bigint {
-  if (!columnNames(db, part, table).includes("id")) return 0n;
+  if (!hasColumn(db, part, table, "id")) return 0n;
   const name = `${part}.${table}`;
   return (end === "largest" ? largestId(db, name) : smallestId(db, name)) ?? 0n;
 }

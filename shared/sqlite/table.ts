@@ -92,6 +92,15 @@ export function columnNames(db: Connection, part: string, table: string): string
   return readColumns(db, part, table).map((column) => column.name);
 }
 
+/** Returns true if a column has the name, which is internal; not for generated and hidden ones. */
+export function hasColumn(db: Connection, part: string, table: string, name: string): boolean {
+  const found = prepared<[string, string, string]>(
+    db,
+    "SELECT 1 FROM pragma_table_xinfo(?, ?) WHERE name = ? COLLATE NOCASE AND hidden = 0",
+  ).get(table, part, name);
+  return found !== undefined;
+}
+
 /** Returns the name by which SQLite reads a row's own number: a column may have taken the usual one. */
 export function rowidName(columns: Iterable<string>): string {
   const taken = new Set([...columns].map(foldName));

@@ -1,4 +1,4 @@
-import { adoptSchemas, type SchemaSource, trySchemas } from "../../shared/area-db/completed-schema.ts";
+import { adoptSchemas, emptyCompleted, type SchemaSource } from "../../shared/area-db/completed-schema.ts";
 import { JobsError } from "../../shared/errors.ts";
 import { type Connection, commitDurably } from "../../shared/sqlite/connection.ts";
 import { openSqlite } from "../../shared/sqlite/library.ts";
@@ -7,7 +7,7 @@ import { openSqlite } from "../../shared/sqlite/library.ts";
 // (`mtjobs_…`, which Megatest ignores) for the state of each run.
 
 /**
- * Fills an empty completed-runs.db, or updates it to the current schemas, in one transaction. `assertFitSchemas`
+ * Fills an empty completed-runs.db, or updates it to the current schemas, in one transaction. `assertSchemaFits`
  * reports what it cannot adopt.
  *
  * @param path completed-runs.db; must exist, may be empty
@@ -36,20 +36,7 @@ export function newCompletedDb(sources: readonly string[]): Buffer {
   // `fileMustExist`: attached files are not created either.
   const db = openSqlite(":memory:", { timeout: 1000, fileMustExist: true });
   try {
-    db.pragma("foreign_keys = OFF");
-    adoptSchemas(db, attachAll(db, sources), () => {});
-    return db.serialize();
-  } finally {
-    db.close();
-  }
-}
-
-/** Runs `trySchemas` on the files, before anything is written. */
-export function assertFitSchemas(sources: readonly string[], warn: (sentence: string) => void): void {
-  // `fileMustExist`: attached files are not created either.
-  const db = openSqlite(":memory:", { timeout: 1000, fileMustExist: true });
-  try {
-    trySchemas(attachAll(db, sources), warn);
+    return emptyCompleted(attachAll(db, sources)).bytes;
   } finally {
     db.close();
   }

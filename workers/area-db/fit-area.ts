@@ -1,11 +1,14 @@
+import { emptyCompleted } from "../../shared/area-db/completed-schema.ts";
 import { assertGuardsFit } from "../../shared/area-db/hidden-rows.ts";
 import { assertRoomIn } from "../../shared/area-db/id-room.ts";
 import { type Connection, openConnection, type Part } from "../../shared/sqlite/connection.ts";
 import { forbiddingTriggers } from "../../shared/sqlite/triggers.ts";
-import { assertFitSchemas } from "./completed-db.ts";
 import { busyTimeoutMs, existingFiles, type Files, removalOrder } from "./databases.ts";
 import { keepWal } from "./open-readonly.ts";
 import type { Tally } from "./tally.ts";
+
+/** The sources whose schema completed-runs.db adopts; a ref has its cache's. */
+const adopted = ["area", "cache"] as const satisfies readonly Part[];
 
 /**
  * Checks that the databases can be worked on, before anything is written; a job and its dry run report the same.
@@ -15,12 +18,14 @@ import type { Tally } from "./tally.ts";
  * @throws JobsError `ids-used-up`, `unknown-schema`
  */
 export function assertSchemaFits(files: Files, tally: Pick<Tally, "warn">): void {
-  const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
   const release = keepWal(files);
   try {
     withFiles(files, (db, given) => {
       assertRoom(db, given);
-      assertFitSchemas(sources, (sentence) => tally.warn(sentence));
+      const sources = adopted.flatMap((part) =>
+        given[part] === undefined ? [] : [{ db, part, file: given[part] }],
+      );
+      for (const sentence of emptyCompleted(sources).warnings) tally.warn(sentence);
       assertGuardsFit(db, Object.keys(given) as Part[]);
       warnOfTriggers(db, files, tally);
     });

@@ -125,7 +125,8 @@ export function prepareArea({ area, files }: Pick<OpenedArea, "area" | "files">)
   const areaId = ensureAreaId(area);
   const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
   // Created with its content: an empty file would be taken for one whose runs are lost.
-  if (!existsSync(files.completed)) createLike(files.completed, files.area, newCompletedDb(sources));
-  ensureCompletedDb(files.completed, sources);
+  const isNew =
+    !existsSync(files.completed) && createLike(files.completed, files.area, newCompletedDb(sources));
+  if (!isNew) ensureCompletedDb(files.completed, sources);
   return areaId;
 }

@@ -7,7 +7,7 @@ import type { MovePayload, ReducePayload, RestorePayload } from "../../shared/co
 import { prepared } from "../../shared/sqlite/connection.ts";
 import type { IdRange } from "../../shared/sqlite/ids.ts";
 import { isNotEmpty } from "../../shared/sqlite/journal.ts";
-import { ensureCompletedDb } from "../area-db/completed-db.ts";
+import { newCompletedDb } from "../area-db/completed-db.ts";
 import { connect, sourcesOf } from "../area-db/databases.ts";
 import { assertSchemaFits } from "../area-db/fit-area.ts";
 import { type OpenedArea, refuseHotJournals } from "../area-db/open-area.ts";
@@ -110,9 +110,9 @@ export async function rehearse(
   try {
     const completed = isNotEmpty(files.completed) ? files.completed : join(directory, "completed-runs.db");
     if (completed !== files.completed) {
-      writeFileSync(completed, "", { flag: "wx" });
       const sources = [files.area, ...(files.cache === undefined ? [] : [files.cache])];
-      await retryWhileBusy(signal, () => ensureCompletedDb(completed, sources));
+      const content = await retryWhileBusy(signal, () => newCompletedDb(sources));
+      writeFileSync(completed, content, { flag: "wx" });
     }
     const read = { ...opened, files: { ...files, completed } };
     const db = await retryWhileBusy(signal, () => connect(read.files, [...sourcesOf(files), "completed"]));

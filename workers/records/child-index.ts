@@ -14,7 +14,10 @@ const chunk = 10_000;
  */
 export async function indexChildren(session: RecordSession, part: Source): Promise<void> {
   for (const record of unindexedIn(session, part)) {
-    session.db.prepare("DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(part, record.table);
+    prepared(session.db, "DELETE FROM temp.children WHERE part = ? AND table_name = ?").run(
+      part,
+      record.table,
+    );
     session.mappedTo.delete(`${part}.${record.table}`);
     await mapTable(session, part, record, lowestId);
   }

@@ -1,5 +1,5 @@
 import { type IdentifiedTable, type RecordShape, recordShapes } from "../../shared/area-db/record-tables.ts";
-import type { Connection, Part } from "../../shared/sqlite/connection.ts";
+import { type Connection, type Part, prepared } from "../../shared/sqlite/connection.ts";
 import { foldName, respell } from "../../shared/sqlite/names.ts";
 import { affinityOf, type Column, isComputed, isIndexedBy, readColumns } from "../../shared/sqlite/table.ts";
 
@@ -52,8 +52,10 @@ export function belongsTo({ parent }: RecordShape, { runs, tests }: { runs: stri
 
 /** Returns the plan of every record table of completed-runs.db. `keys` are the target keys of runs. */
 export function planRecords(db: Connection, parts: readonly Part[], keys: readonly string[]): RecordPlan[] {
+  const tablesOf = new Map(parts.map((part) => [part, readTables(db, part)]));
+  const completed = tablesOf.get("completed") ?? readTables(db, "completed");
   return recordShapes.flatMap((shape) => {
-    const columnsThere = readColumns(db, "completed", shape.table);
+    const columnsThere = completed[shape.table].columns;
     const target = respell(
       columnsThere.map(({ name }) => name),
       keys,
@@ -64,11 +66,8 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
     const carried = shape.synced ? carriedColumns(shape.table as IdentifiedTable, keys) : [];
     const affinities = new Map<string, Set<string>>();
     const indexed = new Map<Part, boolean>();
-    for (const part of parts) {
-      // SQLite ignores case in names.
-      const here = new Map(
-        readColumns(db, part, shape.table).map((column) => [foldName(column.name), column]),
-      );
+    for (const [part, tables] of tablesOf) {
+      const { byName: here, isIndexed } = tables[shape.table];
       for (const [name, { type }] of here)
         affinities.set(name, new Set([...(affinities.get(name) ?? []), affinityOf(type)]));
       columns.set(
@@ -86,7 +85,7 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
             })
           : [],
       );
-      indexed.set(part, shape.parent === null || isIndexedBy(db, part, shape.table, shape.parent));
+      indexed.set(part, isIndexed);
     }
     const columnsIn = (part: Part) => columns.get(part) ?? [];
     return [
@@ -105,6 +104,57 @@ export function planRecords(db: Connection, parts: readonly Part[], keys: readon
       },
     ];
   });
+}
+
+/** A record table in one database. */
+interface Table {
+  columns: readonly Column[];
+  /** SQLite ignores case in names. */
+  byName: ReadonlyMap<string, Column>;
+  /** Whether rows are found by parent without a scan. */
+  isIndexed: boolean;
+}
+
+type Tables = Readonly<Record<RecordShape["table"], Table>>;
+
+/**
+ * By the text that made tables and indexes, which alone decides what they are. Reading it is much faster than asking
+ * for each table, and most databases of most areas share it.
+ */
+const known = new Map<string, Tables>();
+const mostKnown = 50;
+
+function readTables(db: Connection, part: Part): Tables {
+  const made = prepared<[string], [type: string, sql: string | null]>(
+    db,
+    `SELECT type, sql FROM ${part}.sqlite_schema
+       WHERE lower(tbl_name) IN (SELECT value FROM json_each(?)) AND type IN ('table', 'index', 'view') ORDER BY rowid`,
+  )
+    .raw()
+    .all(JSON.stringify(recordShapes.map(({ table }) => table)));
+  // What a view or a virtual table has depends on more.
+  if (made.some(([type, sql]) => type === "view" || /^CREATE\s+VIRTUAL\b/i.test(sql ?? "")))
+    return describeTables(db, part);
+  const key = JSON.stringify(made);
+  let tables = known.get(key);
+  if (tables === undefined) {
+    if (known.size >= mostKnown) known.clear();
+    tables = describeTables(db, part);
+    known.set(key, tables);
+  }
+  return tables;
+}
+
+function describeTables(db: Connection, part: Part): Tables {
+  const describe = ({ table, parent }: RecordShape): Table => {
+    const columns = readColumns(db, part, table);
+    return {
+      columns,
+      byName: new Map(columns.map((column) => [foldName(column.name), column])),
+      isIndexed: parent === null || isIndexedBy(db, part, table, parent),
+    };
+  };
+  return Object.fromEntries(recordShapes.map((shape) => [shape.table, describe(shape)])) as Tables;
 }
 
 /** Returns true for the id, and for a column that tells when a row was written to one database. */

@@ -5,7 +5,7 @@ import { idAbove } from "../../../shared/area-db/id-room.ts";
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { type Connection, openConnection, type Part } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
-import { columnNames } from "../../../shared/sqlite/table.ts";
+import { hasColumn } from "../../../shared/sqlite/table.ts";
 import { busyTimeoutMs, existingFiles, type Files } from "../../area-db/databases.ts";
 import type { AreaSession } from "../../records/area-session.ts";
 
@@ -21,7 +21,7 @@ const width = 1_000_000n;
 export function gapAbove(db: Connection, parts: readonly Part[]): GapIds {
   const highest = (table: IdentifiedTable) =>
     parts
-      .filter((part) => columnNames(db, part, table).includes("id"))
+      .filter((part) => hasColumn(db, part, table, "id"))
       .map((part) => largestId(db, `${part}.${table}`) ?? 0n)
       .reduce((most, id) => (id > most ? id : most), 0n);
   return Object.fromEntries(

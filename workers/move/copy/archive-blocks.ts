@@ -1,7 +1,7 @@
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
-import { columnNames } from "../../../shared/sqlite/table.ts";
+import { columnNames, hasColumn } from "../../../shared/sqlite/table.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { columnList } from "../../records/row-sql.ts";
 
@@ -31,7 +31,7 @@ export function stageArchiveBlocks(
   const wanted = `SELECT archived FROM ${tests} WHERE typeof(archived) = 'integer' AND archived > 0`;
   if (prepared(db, `SELECT EXISTS (${wanted})`).pluck().get() === 0) return false;
   const known = (["archive_blocks", "archive_disks"] as const).every((table) =>
-    columnNames(db, "completed", table).includes("disk_path"),
+    hasColumn(db, "completed", table, "disk_path"),
   );
   if (!known) return false;
   stageTable(db, parts, "archive_blocks", wanted);

@@ -16,8 +16,16 @@ export async function recordLosingVersions(session: JobSession, record: RecordPl
     ["cache", "area", "newer in the cache"],
     ["none", "area", "replaced in the cache under another id"],
   ] as const;
+  const winners = new Set(
+    prepared<[string], string>(
+      session.db,
+      "SELECT DISTINCT winner FROM temp.differing WHERE table_name = ? AND winner IS NOT NULL",
+    )
+      .pluck()
+      .all(record.table),
+  );
   for (const [winner, superseded, reason] of which)
-    await recordVersions(session, record, { winner, superseded, reason });
+    if (winners.has(winner)) await recordVersions(session, record, { winner, superseded, reason });
   if (record.table === "tests") await recordReplacedChildren(session);
 }
 

@@ -86,20 +86,36 @@ function likenessIn({ part, fresh, keptSince }: Comparison, record: RecordPlan):
   };
 }
 
+/** What completed-runs.db has at all: without it a statement is shorter, and much faster to prepare. */
+interface Contents {
+  renamedBlocks: boolean;
+  keptVersions: boolean;
+}
+
 /** SQL: the ids of a synced table's rows that differ; may take `:since`. */
-function differingRows(comparison: Comparison, record: RecordPlan, renamedBlocks: boolean): string {
+function differingRows(
+  comparison: Comparison,
+  record: RecordPlan,
+  { renamedBlocks, keptVersions }: Contents,
+): string {
   const { table } = record;
   const { part } = comparison;
   const { same, kept } = likenessIn(comparison, record);
-  return `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
-    WHERE (d.id IS NULL OR NOT (${same(renamedBlocks)}))
+  const differing = `SELECT x.id FROM ${rowsOfSlice(part, record, "x")} LEFT JOIN completed.${table} AS d ON d.id = x.id
+    WHERE (d.id IS NULL OR NOT (${same(renamedBlocks)}))`;
+  if (!keptVersions) return differing;
+  return `${differing}
       AND NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(table)}
         AND p.row_id = x.id AND p.carried = ${rowLiteral("x", record.carried(part, "completed"))}
         AND p.carried <> '' AND ${kept})`;
 }
 
 /** SQL: the ids of a never-synced table's rows without a partner in completed-runs.db; may take `:since`. */
-function unknownRows({ part, fresh, keptSince }: Comparison, record: RecordPlan): string {
+function unknownRows(
+  { part, fresh, keptSince }: Comparison,
+  record: RecordPlan,
+  { keptVersions }: Contents,
+): string {
   // No sync or refill brings such a row back to the fresh part: only versions kept from there or from the copy are known.
   const there = part === fresh ? ` AND p.source IN (${quoteTexts([part, "completed"])})` : "";
   const own = part === fresh && keptSince !== undefined ? `${there} AND p.id > :since` : there;
@@ -108,7 +124,9 @@ function unknownRows({ part, fresh, keptSince }: Comparison, record: RecordPlan)
   const rows = `SELECT ${columnList(columns, "x")} FROM ${rowsOfSlice(part, record, "x")}`;
   const known = `SELECT ${columnList(columns, "d")} FROM temp.${slice} AS s
     CROSS JOIN completed.${record.table} AS d ON d.${quoteName(record.parent ?? "id")} = s.id`;
-  return `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x
+  const unknown = `SELECT x.id FROM (${unmatchedRows(rows, known, { columns, compared: columns, mixed: record.mixed })}) AS x`;
+  if (!keptVersions) return unknown;
+  return `${unknown}
     WHERE NOT EXISTS (SELECT 1 FROM completed.mtjobs_superseded AS p WHERE p.table_name = ${quoteText(record.table)}
       AND p.row_id = x.id AND p.row = ${rowLiteral("x", columns)}${own})`;
 }
@@ -120,11 +138,13 @@ export function findMismatches(
   comparison: Comparison,
 ): Map<RecordPlan, bigint[]> {
   const { part, keptSince: since = null } = comparison;
-  const renamed = prepared(db, "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_archived)").pluck().get() === 1;
+  const hasAny = (table: string) =>
+    prepared(db, `SELECT EXISTS (SELECT 1 FROM completed.${table})`).pluck().get() === 1;
+  const contents = { renamedBlocks: hasAny("mtjobs_archived"), keptVersions: hasAny("mtjobs_superseded") };
   const found = new Map<RecordPlan, bigint[]>();
   for (const record of records) {
     if (record.columnsIn(part).length === 0) continue;
-    const sql = record.synced ? differingRows(comparison, record, renamed) : unknownRows(comparison, record);
+    const sql = (record.synced ? differingRows : unknownRows)(comparison, record, contents);
     const ids = preparedIds<{ since: bigint | null }>(db, sql).all({ since });
     if (ids.length > 0) found.set(record, ids);
   }
