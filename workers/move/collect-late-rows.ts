@@ -6,6 +6,7 @@ import { indexChildren } from "../records/child-index.ts";
 import { raiseGuards } from "./ids/id-guards.ts";
 import type { LeasedSession } from "./leased-session.ts";
 import {
+  areGuardsFarBelow,
   lateRuns,
   readSeen,
   runsWithRows,
@@ -32,6 +33,7 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
       .pluck()
       .get() === 1;
   if (!(await session.read(hasMoved))) return;
+  if (await session.read(() => areGuardsFarBelow(session))) await session.read(() => raiseGuards(session));
   const seen = await session.read(() => readSeen(session));
   const suspects = new Set<bigint>();
   for (const part of sources) for (const run of await lateRuns(session, part)) suspects.add(run);

@@ -1,4 +1,6 @@
 import { setImmediate as yieldNow } from "node:timers/promises";
+import { guardName } from "../../../shared/area-db/hidden-row-names.ts";
+import { readHidden } from "../../../shared/area-db/hidden-rows.ts";
 import { type Connection, prepared, quoteText } from "../../../shared/sqlite/connection.ts";
 import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "../../../shared/sqlite/ids.ts";
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
@@ -79,7 +81,7 @@ function childrenBy({ records }: JobSession, part: Source, parent: "run_id" | "t
 export async function lateRuns(session: JobSession, part: Source): Promise<Set<bigint>> {
   const found = new Set<bigint>();
   for (const run of await movedRunsNamedBy(session, part)) found.add(run);
-  for (const table of ["test_steps", "test_data"] as const) {
+  for (const table of reporting) {
     for (const run of await runsOfNewChildren(session, part, table)) found.add(run);
   }
   for (const run of await runsWithUnindexedRows(session, part)) found.add(run);
@@ -130,7 +132,7 @@ async function movedRunsNamedBy(session: JobSession, part: Source): Promise<bigi
 async function runsOfNewChildren(
   session: JobSession,
   part: Source,
-  table: "test_steps" | "test_data",
+  table: (typeof reporting)[number],
 ): Promise<bigint[]> {
   const { db, context } = session;
   const { signal } = context;
@@ -181,15 +183,38 @@ function seenUpTo({ db }: Pick<JobSession, "db">, part: Source, table: string): 
   return seen === undefined || seen > highest ? undefined : seen;
 }
 
-/** Returns the highest ids of steps and data; ids up to them count as checked once `writeSeen` commits. */
-export function readSeen({ db, sources }: JobSession): [string, string, bigint][] {
-  return sources.flatMap((part) =>
-    ["test_steps", "test_data"].map((table): [string, string, bigint] => [
-      part,
-      table,
-      largestId(db, `${part}.${table}`) ?? 0n,
-    ]),
+const reporting = ["test_steps", "test_data"] as const;
+
+/**
+ * Returns up to which ids steps and data count as searched once `writeSeen` commits: call before the search. Only below
+ * the guards: above them Megatest gives an id again when its row was the highest and is deleted.
+ */
+export function readSeen(session: JobSession): [string, string, bigint][] {
+  return session.sources.flatMap((part) =>
+    reporting.map((table): [string, string, bigint] => {
+      const { highest, guard } = endsOf(session, part, table);
+      return [part, table, highest < guard ? highest : guard];
+    }),
   );
+}
+
+/** Above the guards every job searches again; that many rows take it a few hundredths of a second. */
+const mostSearchedAgain = 50_000n;
+
+/** Returns true if the guards should be raised, so that the next jobs have less to search. */
+export function areGuardsFarBelow(session: JobSession): boolean {
+  return session.sources.some((part) =>
+    reporting.some((table) => {
+      const { highest, guard } = endsOf(session, part, table);
+      return highest - guard > mostSearchedAgain;
+    }),
+  );
+}
+
+/** Without a guard it counts as 0. */
+function endsOf({ db }: JobSession, part: Source, table: (typeof reporting)[number]) {
+  const { ids } = readHidden(db, part, guardName);
+  return { highest: largestId(db, `${part}.${table}`) ?? 0n, guard: ids[table] ?? 0n };
 }
 
 export function writeSeen(session: JobSession, seen: readonly [string, string, bigint][]): void {

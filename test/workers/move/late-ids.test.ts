@@ -1,0 +1,75 @@
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import {
+  cleanUp,
+  completedColumn,
+  edit,
+  newArea,
+  openClient,
+  readColumn,
+  removeRuns,
+  settleTimes,
+} from "../../support/area.ts";
+import { atRest, runReduce } from "../../support/queue.ts";
+
+const nothing = { runname: "no such run" };
+
+/** Run 3 has moved. Returns one of its tests. */
+async function movedArea(): Promise<{ area: SampleArea; test: number }> {
+  const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+  await runReduce(area, { runname: undefined, runId: [3] });
+  return { area, test: Number(completedColumn(area, "SELECT max(id) FROM tests WHERE run_id = 3")[0]) };
+}
+
+const guardOf = (area: SampleArea) =>
+  Number(readColumn(area.cacheDb, "SELECT id FROM test_steps WHERE stepname = 'mtjobs-id-guard'")[0]);
+
+describe("a late step", () => {
+  it("is collected under an id that a step of a deleted run had when a job searched last", async () => {
+    const { area, test } = await movedArea();
+    const client = openClient(area.cacheDb);
+    const run = client.registerRun({ sysname: "u", fsname: "n", datapath: "d" }, "anew");
+    const other = client.registerTest(run, "anew");
+    const had = [1, 2, 3].map((n) => client.reportStep(other, `s${n}`, "end", "0"));
+    settleTimes(area);
+    await runReduce(area, nothing);
+    removeRuns(area.cacheDb, [run]);
+    const late = [1, 2, 3].map((n) => client.reportStep(test, `late${n}`, "end", "0", `late word ${n}`));
+    client.close();
+    expect(late).toEqual(had);
+    settleTimes(area);
+    const { result } = await runReduce(area, nothing);
+    expect(result.late).toBe(3);
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    expect(
+      completedColumn(area, "SELECT comment FROM test_steps WHERE comment LIKE 'late %' ORDER BY id"),
+    ).toEqual(["late word 1", "late word 2", "late word 3"]);
+  });
+
+  it("is searched for up to the guard only, which is raised once many steps are above it", async () => {
+    const { area } = await movedArea();
+    const [live] = readColumn(area.cacheDb, "SELECT min(id) FROM tests WHERE run_id = 1");
+    const report = (steps: number) =>
+      edit(area, ["cache"], (db) =>
+        db
+          .prepare(
+            `WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)
+             INSERT INTO test_steps (test_id, stepname, state) SELECT ?, 'many' || (SELECT max(id) FROM test_steps) || '.' || i, 'end' FROM n`,
+          )
+          .run(steps, live),
+      );
+    const seen = () =>
+      completedColumn(
+        area,
+        "SELECT id FROM mtjobs_seen WHERE part = 'cache' AND table_name = 'test_steps'",
+      )[0];
+    const before = guardOf(area);
+    report(50_000);
+    await runReduce(area, nothing);
+    expect([guardOf(area), seen()]).toEqual([before, before]);
+    report(1);
+    await runReduce(area, nothing);
+    const raised = guardOf(area);
+    expect([raised, seen()]).toEqual([before + 50_002, raised]);
+  });
+});
