@@ -8,6 +8,7 @@ import {
   keptVersions,
   newArea,
   type Place,
+  readColumn,
 } from "../../support/area.ts";
 import { firstTime, runReduce, runReduceProcess, runRestore, unionOf } from "../../support/queue.ts";
 
@@ -157,5 +158,32 @@ describe("a column that the sync does not carry", () => {
     expect(completedColumn(area, "SELECT comment || ' ' || site FROM tests WHERE id = 1")).toEqual([
       "newer late 1",
     ]);
+  });
+
+  it("is not lost with a value that the copy has left out, where a client writes both after a job died that had begun the run", async () => {
+    const area = newArea({
+      runs: 1,
+      inFlight: 0,
+      unsynced: false,
+      testsPerRun: 60,
+      stepsPerTest: 1,
+      dataPerTest: 1,
+    });
+    addColumn(area, everywhere);
+    const last = Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 1")[0]);
+    const write = (place: Place, comment: string, site: string) =>
+      edit(area, [place], (db) =>
+        db.prepare("UPDATE tests SET comment = ?, site = ? WHERE id = ?").run(comment, site, last),
+      );
+    write("cache", "newer", "none");
+    write("area", "older", "none");
+    const died = await runReduceProcess(area, ["--runname", "%"], {
+      MTJOBS_FAILPOINT: "committed-in-cache=kill",
+    });
+    expect(died.signal).toBe("SIGKILL");
+    expect(readColumn(area.cacheDb, "SELECT count(*) FROM tests WHERE id = ?", last)).toEqual([1]);
+    write("cache", "older", "a new word");
+    await runReduce(area);
+    expect(known(area, "tests", last)).toContainEqual(expect.stringContaining("a new word"));
   });
 });

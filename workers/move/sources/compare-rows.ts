@@ -68,16 +68,13 @@ function likenessIn({ part, fresh, keptSince }: Comparison, record: RecordPlan):
   const carried = record.carried(part, "completed");
   // A version is kept with all its columns: another value in one of them makes it another version.
   const whole = `p.row = ${rowLiteral("x", all)}`;
-  if (part !== fresh) {
-    const rest = addsNothing(record, part);
-    return {
-      same: (renamed) => `${like(record, carried)(renamed)} AND ${rest}`,
-      kept: rest === "1" ? rest : `(${rest} OR ${whole})`,
-    };
-  }
+  const nothing = addsNothing(record, part);
+  const known = nothing === "1" ? nothing : `(${nothing} OR ${whole})`;
+  if (part !== fresh)
+    return { same: (renamed) => `${like(record, carried)(renamed)} AND ${nothing}`, kept: known };
   const columns = all.filter((name) => name !== "id");
   const rest = columns.filter((name) => !carried.includes(name));
-  if (keptSince === undefined) return { same: like(record, columns), kept: "1" };
+  if (keptSince === undefined) return { same: like(record, columns), kept: known };
   // Where clients write, a losing value may have been written again: only versions that were left out there count.
   return {
     same: like(record, columns),
