@@ -4,7 +4,7 @@ import { planOf } from "./record-session.ts";
 import type { RecordPlan } from "./record-tables.ts";
 import { sameRow } from "./row-sql.ts";
 
-/** The newest tests of the cache that are compared. */
+/** The newest tests of the ref that are compared: it has what was synced. */
 const sample = 500;
 
 const learned = new WeakMap<Connection, boolean>();
@@ -37,8 +37,8 @@ function readSyncKind(session: AreaSession): boolean {
     session.db
       .prepare<[], [number, number | null]>(
         `SELECT count(*), sum(c.last_update IS r.last_update AND c.last_update IS m.last_update)
-         FROM (SELECT * FROM cache.tests ORDER BY id DESC LIMIT ${sample}) AS c
-         CROSS JOIN ref.tests AS r ON r.id = c.id CROSS JOIN area.tests AS m ON m.id = c.id
+         FROM (SELECT * FROM ref.tests ORDER BY id DESC LIMIT ${sample}) AS r
+         CROSS JOIN cache.tests AS c ON c.id = r.id CROSS JOIN area.tests AS m ON m.id = r.id
          WHERE ${same("ref", "r")} AND ${same("area", "m")}`,
       )
       .raw()

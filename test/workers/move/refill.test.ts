@@ -129,6 +129,19 @@ describe.each(kinds)(
       expect(await leftToCarry(area)).toEqual({});
     });
 
+    it("nothing is left where the newest 500 tests are not synced", async () => {
+      const area = dueArea((at) => {
+        edit(at, ["cache"], (db) =>
+          db.exec(`WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 500)
+            INSERT INTO tests (run_id, testname, item_path, state) SELECT 2, 'new' || i, '', 'COMPLETED' FROM n`),
+        );
+        addTestIn(at, ["area"], 3, "there");
+        changeInMegatestDbOnly(at, 1, "there");
+      });
+      await reduceSafely(area, nothing, options);
+      expect(await leftToCarry(area)).toEqual({});
+    });
+
     it("everything comes together with a cache in WAL mode too, and then the runs move", async () => {
       const area = dueArea((at) => {
         changeInMegatestDbOnly(at, 1, "there");
