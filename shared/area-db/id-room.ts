@@ -53,6 +53,16 @@ export function largestReference(db: Connection, part: Part, table: IdentifiedTa
   return found.reduce((most, id) => (id > most ? id : most), 0n);
 }
 
+/** Returns the largest id of a table's rows of which completed-runs.db keeps versions, 0 if there is none. */
+export function largestKept(db: Connection, table: IdentifiedTable): bigint {
+  return (
+    preparedIds<[string, bigint], bigint | null>(
+      db,
+      "SELECT max(row_id) FROM completed.mtjobs_superseded WHERE table_name = ? AND row_id <= ?",
+    ).get(table, highestId - room) ?? 0n
+  );
+}
+
 /**
  * Returns the id `more` + 1 above `id`.
  *

@@ -18,7 +18,7 @@ export async function prepareIds(session: JobSession): Promise<void> {
     CREATE TEMP TABLE import_ids (table_name TEXT, old_id INTEGER, new_id INTEGER, PRIMARY KEY (table_name, old_id)) WITHOUT ROWID`);
   if (!(await isAnyTaken(session))) {
     const highest = Object.fromEntries(
-      identifiedTables.map((table) => [table, largestId(db, `export.${table}`) ?? 0n]),
+      identifiedTables.map((table) => [table, largestId(db, idsOf(table)) ?? 0n]),
     ) as GuardIds;
     // Megatest may hand them out while they are copied: they are compared when the job ends.
     if (!(await session.read(() => areGuarded(session, highest))))
@@ -31,25 +31,35 @@ export async function prepareIds(session: JobSession): Promise<void> {
   for (const table of identifiedTables) {
     prepared<[string, bigint]>(
       db,
-      `INSERT INTO temp.import_ids SELECT ?, id, ? + row_number() OVER (ORDER BY id) - 1 FROM export.${table}`,
+      `INSERT INTO temp.import_ids SELECT ?, id, ? + row_number() OVER (ORDER BY id) - 1 FROM ${idsOf(table)}`,
     ).run(table, guards[table] - room[table]);
   }
   context.log("Ids of the run are in use by now: it gets new ones.");
 }
 
 function countOf(db: Connection, table: IdentifiedTable): bigint {
-  return preparedIds<[]>(db, `SELECT count(*) FROM export.${table}`).get() ?? 0n;
+  return preparedIds<[]>(db, `SELECT count(*) FROM ${idsOf(table)}`).get() ?? 0n;
 }
+
+/** SQL, a FROM clause: the ids of an export's rows, and of its tests that are only kept. */
+const idsOf = (table: IdentifiedTable): string =>
+  table === "tests" ? `(SELECT id FROM export.tests UNION ${keptTests("export")})` : `export.${table}`;
+
+/** SQL: the ids of tests of which versions are kept. */
+const keptTests = (part: "export" | "completed") =>
+  `SELECT row_id AS id FROM ${part}.mtjobs_superseded WHERE table_name = 'tests' AND typeof(row_id) = 'integer'`;
 
 /** Returns true if an id of the export is in use in a database of the area. */
 async function isAnyTaken(session: JobSession): Promise<boolean> {
   const { db, sources } = session;
   for (const table of identifiedTables) {
-    for await (const [from, to] of session.idRanges(`export.${table}`, chunk)) {
-      for (const part of [...sources, "completed"]) {
+    for await (const [from, to] of session.idRanges(idsOf(table), chunk)) {
+      const others = [...sources, "completed"].map((part) => `${part}.${table}`);
+      if (table === "tests") others.push(`(${keptTests("completed")})`);
+      for (const other of others) {
         const found = prepared<[bigint, bigint], number>(
           db,
-          `SELECT EXISTS (SELECT 1 FROM export.${table} AS e CROSS JOIN ${part}.${table} AS x ON x.id = e.id
+          `SELECT EXISTS (SELECT 1 FROM ${idsOf(table)} AS e CROSS JOIN ${other} AS x ON x.id = e.id
              WHERE e.id BETWEEN ? AND ?)`,
         ).pluck();
         if ((await session.read(() => found.get(from, to))) === 1) return true;

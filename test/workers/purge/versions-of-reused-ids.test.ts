@@ -4,7 +4,6 @@ import { expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
 import {
   changeInMegatestDbOnly,
-  cleanUp,
   completedColumn,
   edit,
   everywhere,
@@ -103,34 +102,5 @@ it.each([
     expect(versions(completedDb(area)).map(({ row_id }) => row_id)).toEqual([renamed, test]);
     expect(versions(await purged(area, run)).map(({ row_id }) => row_id)).toEqual([renamed]);
     expect(versions(await purged(area, 1)).map(({ row_id }) => row_id)).toEqual([test]);
-  },
-);
-
-it.each<[purges: number[], left: number]>([
-  [[9], 11],
-  [[3, 9], 11],
-  // Without run 9 it is clear whose they are.
-  [[9, 3], 0],
-])(
-  "versions of the steps and data of a test that is only kept stay where another run has its id by now: purge of %j",
-  async (purges, left) => {
-    const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
-    const test = Number(readRows(area.cacheDb, "SELECT max(id) AS id FROM tests WHERE run_id = 3")[0]?.id);
-    // The newest test was started again under another id, which is not synced yet: the first one is kept.
-    edit(area, ["cache"], (db) =>
-      db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; DELETE FROM test_data WHERE test_id = ${test};
-      UPDATE tests SET id = id + 1, comment = 'again' WHERE id = ${test}`),
-    );
-    await runReduce(area, { runname: undefined, runId: [3] });
-    const kept = () => versions(completedDb(area)).filter(({ table_name }) => table_name !== "tests").length;
-    const before = kept();
-    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
-    edit(area, everywhere, (db) =>
-      db.exec(`INSERT INTO runs (id, runname, state, event_time) VALUES (9, 'anew', 'COMPLETED', 5);
-      INSERT INTO tests (id, run_id, testname, item_path, state, event_time) VALUES (${test}, 9, 'anew', '', 'COMPLETED', 5)`),
-    );
-    await runReduce(area, { runname: "anew" });
-    for (const run of purges) expect(await purged(area, run)).not.toBe("");
-    expect([before, kept()]).toEqual([11, left]);
   },
 );

@@ -53,11 +53,8 @@ export async function supersededOfRuns(
       else add(parent, version.id);
     }
   }
-  const current = await session.read(() =>
-    runsOfTests(session, part, new Set(ofTests.map(([, test]) => test))),
-  );
-  const runsOf = runsByTest(tests, current);
   const withChildren = new Set(ofTests.map(([, test]) => test));
+  const runsOf = runsByTest(tests, await runsOfTests(session, part, [...withChildren]));
   const isAmbiguous = (test: bigint) => withChildren.has(test) && (runsOf.get(test)?.size ?? 0) > 1;
   for (const [version, test] of ofTests) {
     const [run] = runsOf.get(test) ?? [];
@@ -71,7 +68,7 @@ export async function supersededOfRuns(
 /** Returns the runs that have, or had, a test of each id. */
 function runsByTest(
   tests: readonly (readonly [version: bigint, test: bigint, run: bigint])[],
-  current: ReadonlyMap<bigint, bigint>,
+  current: readonly (readonly [test: bigint, run: bigint])[],
 ): Map<bigint, Set<bigint>> {
   const runs = new Map<bigint, Set<bigint>>();
   const note = (test: bigint, run: bigint) => runs.set(test, (runs.get(test) ?? new Set()).add(run));
@@ -90,16 +87,28 @@ function parentOf({ row, columns, values }: Version, { parent }: RecordShape): b
   return isIdText(literal) ? BigInt(literal) : undefined;
 }
 
-function runsOfTests({ db }: JobSession, part: string, tests: ReadonlySet<bigint>): Map<bigint, bigint> {
-  const rows = prepared<[string], [bigint, bigint]>(
-    db,
-    `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN ${part}.tests AS t ON t.id = j.value
-     WHERE typeof(t.run_id) = 'integer'`,
-  )
-    .safeIntegers()
-    .raw()
-    .all(idList(tests));
-  return new Map(rows);
+/** Returns ids of tests with the runs that have them; of completed-runs.db's also where Megatest has them. */
+async function runsOfTests(
+  session: JobSession,
+  part: "completed" | "export",
+  tests: readonly bigint[],
+): Promise<[test: bigint, run: bigint][]> {
+  const found: [bigint, bigint][] = [];
+  for (const each of part === "export" ? [part] : [part, ...session.sources]) {
+    const read = () =>
+      prepared<[string], [bigint, bigint]>(
+        session.db,
+        `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN ${each}.tests AS t ON t.id = j.value
+         WHERE typeof(t.run_id) = 'integer'`,
+      )
+        .safeIntegers()
+        .raw();
+    for (let from = 0; from < tests.length; from += chunk) {
+      const ids = idList(tests.slice(from, from + chunk));
+      for (const row of await session.read(() => read().all(ids))) found.push(row);
+    }
+  }
+  return found;
 }
 
 /** SQL: the versions with these ids; the parameter is a JSON array. */

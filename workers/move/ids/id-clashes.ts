@@ -9,6 +9,7 @@ import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
+import { reusedKeptTests, sharedKeptTests } from "./kept-tests.ts";
 import { renumberVersions } from "./renumber-versions.ts";
 import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
@@ -16,7 +17,7 @@ import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
 /**
  * Finds ids that belong to one record in completed-runs.db and to another in megatest.db or the cache: Megatest's
  * clean-up removes the guards, and then ids are reused. The moved rows get new ids throughout, as do the versions kept
- * of them, recorded in `mtjobs_renumbered`.
+ * of them and tests that are only kept, recorded in `mtjobs_renumbered`.
  *
  * While the guards hold there is nothing to check.
  */
@@ -34,11 +35,13 @@ export async function repairIdClashes(session: JobSession): Promise<number> {
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
   const raised = await session.read(() => raiseGuards(session));
   const room = await noteSharedIds(session);
+  const kept = await sharedKeptTests(session);
+  room.tests += BigInt(kept.length);
   context.failpoint("clash-noted");
   const shared = Object.values(room).some((count) => count > 0n);
   const guards = shared ? await session.read(() => raiseGuards(session, room)) : raised;
   context.failpoint("clash-guarded");
-  return session.read(() => renumber(session, guards, room));
+  return session.read(() => renumber(session, guards, room, kept));
 }
 
 /**
@@ -90,7 +93,12 @@ async function noteSharedIn(session: JobSession, part: Source, table: Identified
  * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
  * of the new record under the old id.
  */
-function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number {
+function renumber(
+  session: JobSession,
+  guards: GuardIds,
+  room: GuardIds,
+  keptTests: readonly bigint[],
+): number {
   const { db, context, counts } = session;
   let total = 0;
   let newIds = noNewIds();
@@ -108,6 +116,12 @@ function renumber(session: JobSession, guards: GuardIds, room: GuardIds): number
           newIds[table].set(old, id);
         });
       }
+    });
+    const firstOfKept = guards.tests - room.tests + BigInt(newIds.tests.size);
+    reusedKeptTests(session, keptTests, newIds).forEach((old, index) => {
+      const id = firstOfKept + BigInt(index);
+      noteNewId(session, "tests", old, id);
+      newIds.tests.set(old, id);
     });
     renumberVersions(session, newIds);
     forgetRepair(session);
@@ -154,23 +168,18 @@ const references: Record<IdentifiedTable, readonly (readonly [string, string])[]
   test_data: [],
 };
 
-function giveNewId(
-  { db, context, records }: JobSession,
-  table: IdentifiedTable,
-  old: bigint,
-  id: bigint,
-): void {
+function giveNewId(session: JobSession, table: IdentifiedTable, old: bigint, id: bigint): void {
+  const { db, records } = session;
   db.prepare(`UPDATE completed.${table} SET id = ? WHERE id = ?`).run(id, old);
   for (const [child, column] of references[table]) {
     if (child.startsWith("mtjobs_") || records.some((record) => record.table === child)) {
       db.prepare(`UPDATE completed.${child} SET ${column} = ? WHERE ${column} = ?`).run(id, old);
     }
   }
-  db.prepare("INSERT INTO completed.mtjobs_renumbered VALUES (?, ?, ?, ?, ?)").run(
-    table,
-    old,
-    id,
-    context.jobId,
-    Date.now(),
-  );
+  noteNewId(session, table, old, id);
+}
+
+function noteNewId({ db, context }: JobSession, table: IdentifiedTable, old: bigint, id: bigint): void {
+  const note = prepared(db, "INSERT INTO completed.mtjobs_renumbered VALUES (?, ?, ?, ?, ?)");
+  note.run(table, old, id, context.jobId, Date.now());
 }

@@ -1,7 +1,7 @@
 import { guardName } from "../../../shared/area-db/hidden-row-names.ts";
 import { guardComment, isWhole, readHidden, writeHidden } from "../../../shared/area-db/hidden-rows.ts";
 import type { TableIds } from "../../../shared/area-db/hidden-values.ts";
-import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
+import { idAbove, largestKept, largestReference } from "../../../shared/area-db/id-room.ts";
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
 import { largestId } from "../../../shared/sqlite/ids.ts";
@@ -24,14 +24,15 @@ function readGuards(db: Connection, part: Source): GuardIds | undefined {
   return isWhole(ids) ? ids : undefined;
 }
 
-/** Returns true if every source has the same permanent guards, above all ids in completed-runs.db. */
+/** Returns true if every source has the same permanent guards, above all ids in completed-runs.db, kept ones too. */
 export function guardsHold({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
   const all = sources.map((part) => readHidden(db, part, guardName));
   if (!all.every(({ areLasting }) => areLasting)) return false;
   return identifiedTables.every((table) => {
     const ids = new Set(all.map((guards) => guards.ids[table]));
     const [id] = ids;
-    return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
+    const below = largest([highestId(db, "completed", table), largestKept(db, table)]);
+    return ids.size === 1 && id !== undefined && id > below;
   });
 }
 
@@ -106,6 +107,8 @@ function idsAbove({ db, sources }: JobSession, room: Partial<GuardIds>): GuardId
   const highest = (table: IdentifiedTable) =>
     largest([
       ...parts.map((part) => highestId(db, part, table)),
+      // A test may be only kept, and its steps name it: no other may get its id.
+      largestKept(db, table),
       // Only ids that mtjobs hands out itself: what Megatest hands out is its own.
       ...((room[table] ?? 0n) > 0n ? parts.map((part) => largestReference(db, part, table)) : []),
     ]);

@@ -1,0 +1,169 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import {
+  cleanUp,
+  completedColumn,
+  edit,
+  everywhere,
+  makeRefillDue,
+  newArea,
+  openClient,
+  readRows,
+  settleTimes,
+  temporaryDirectory,
+} from "../../support/area.ts";
+import { atRest, runImport, runPurge, runReduce, runRestore } from "../../support/queue.ts";
+
+// A test that completed-runs.db has only as a version, with versions of its steps and data: it lost to a test of the same
+// name under another id.
+
+const nothing = { runname: "no such run" };
+const target = { sysname: "u", fsname: "n", datapath: "d" };
+
+const completedDb = ({ directory }: SampleArea) => join(directory, "completed-runs.db");
+const versions = (file: string) =>
+  readRows(file, "SELECT table_name, row_id, row FROM mtjobs_superseded ORDER BY id");
+const childrenIn = (file: string) => versions(file).filter(({ table_name }) => table_name !== "tests").length;
+
+/** Returns the export's file; empty without one. */
+async function purged(area: SampleArea, run: unknown, directory: string | false = temporaryDirectory()) {
+  const options = { export: directory, confirmed: true, runname: undefined, runId: [String(run)] };
+  const { result } = await runPurge(area, options);
+  return result.runs[0]?.exportFile ?? "";
+}
+
+/**
+ * Run 3 has moved. Its newest test was started again under another id, which was not synced yet: the first one is kept,
+ * with 11 steps and data.
+ */
+async function areaWithKeptTest(): Promise<{ area: SampleArea; test: number }> {
+  const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+  const test = Number(readRows(area.cacheDb, "SELECT max(id) AS id FROM tests WHERE run_id = 3")[0]?.id);
+  edit(area, ["cache"], (db) =>
+    db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; DELETE FROM test_data WHERE test_id = ${test};
+      UPDATE tests SET id = id + 1, comment = 'again' WHERE id = ${test}`),
+  );
+  await runReduce(area, { runname: undefined, runId: [3] });
+  expect(childrenIn(completedDb(area))).toBe(11);
+  return { area, test };
+}
+
+/** Adds run 9 with a test of that id, and a step of it that the cache has in a newer version. */
+function reuse(area: SampleArea, test: number): void {
+  edit(area, everywhere, (db) =>
+    db.exec(`INSERT INTO runs (id, runname, state, event_time) VALUES (9, 'anew', 'COMPLETED', 5);
+      INSERT INTO tests (id, run_id, testname, item_path, state, event_time) VALUES (${test}, 9, 'anew', '', 'COMPLETED', 5);
+      INSERT INTO test_steps (id, test_id, stepname, state, status, event_time, comment)
+        VALUES (5000000, ${test}, 'nine', 'end', '0', 5, 'of nine')`),
+  );
+  edit(area, ["cache"], (db) =>
+    db.exec("UPDATE test_steps SET comment = 'of nine, newer' WHERE id = 5000000"),
+  );
+}
+
+const ofNine = (file: string) => versions(file).filter(({ row }) => String(row).includes("nine")).length;
+
+describe("versions of the steps and data of a test that is only kept", () => {
+  it.each<{ purges: number[]; left: number }>([
+    { purges: [3], left: 1 },
+    { purges: [9], left: 11 },
+    { purges: [9, 3], left: 0 },
+  ])("go with their run where another run has its id by now: purge of $purges", async ({ purges, left }) => {
+    const { area, test } = await areaWithKeptTest();
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    reuse(area, test);
+    await runReduce(area, { runname: "anew" });
+    expect(ofNine(completedDb(area))).toBe(1);
+    for (const run of purges) {
+      const file = await purged(area, run);
+      expect([childrenIn(file), ofNine(file)]).toEqual(run === 9 ? [1, 1] : [11, 0]);
+    }
+    expect(childrenIn(completedDb(area))).toBe(left);
+  });
+
+  it.each(["was restored", "never moved"])(
+    "do not take along those of another run that has its id by now, and %s",
+    async (how) => {
+      const { area, test } = await areaWithKeptTest();
+      cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+      reuse(area, test);
+      if (how === "was restored") {
+        await runReduce(area, { runname: "anew" });
+        await runRestore(area, { runname: "anew" });
+      } else {
+        makeRefillDue(area);
+        await runReduce(area, nothing);
+      }
+      await purged(area, 3, false);
+      expect([childrenIn(completedDb(area)), ofNine(completedDb(area))]).toEqual([1, 1]);
+    },
+  );
+
+  it.each<{ purges: number[] }>([{ purges: [9] }, { purges: [3, 9] }])(
+    "stay where the id came to another run below the guards, as before an upgrade: purge of $purges",
+    async ({ purges }) => {
+      const { area, test } = await areaWithKeptTest();
+      reuse(area, test);
+      await runReduce(area, { runname: "anew" });
+      for (const run of purges) expect(await purged(area, run)).not.toBe("");
+      expect(childrenIn(completedDb(area))).toBe(12);
+    },
+  );
+});
+
+/** Run 3 has moved, and a client that lost it has registered a test of it again, with a step: both are kept. */
+async function areaWithLateTest(): Promise<{ area: SampleArea; late: number }> {
+  const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+  await runReduce(area, { runname: undefined, runId: [3] });
+  const [name] = completedColumn(area, "SELECT testname FROM tests WHERE run_id = 3 AND item_path = ''");
+  const client = openClient(area.cacheDb);
+  const late = client.registerTest(3, String(name));
+  client.setState(late, "COMPLETED", "PASS", "late one");
+  client.reportStep(late, "late step", "end", "0", "late step");
+  client.close();
+  settleTimes(area);
+  await runReduce(area, nothing);
+  expect(versions(completedDb(area)).map(({ table_name }) => table_name)).toEqual(["tests", "test_steps"]);
+  return { area, late };
+}
+
+/** Registers runs of one test each until one has that id. */
+function registerUpTo(area: SampleArea, test: number): void {
+  const client = openClient(area.cacheDb);
+  for (let run = 1, last = 0; last < test; run++) {
+    last = client.registerTest(client.registerRun(target, `anew${run}`), "anew");
+    client.setState(last, "COMPLETED", "PASS");
+  }
+  client.close();
+  settleTimes(area);
+}
+
+describe("the id of a test that is only kept", () => {
+  it("goes to no moved test that gets a new one", async () => {
+    const { area, late } = await areaWithLateTest();
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    registerUpTo(area, 7);
+    await runReduce(area, nothing);
+    const renumbered = completedColumn(
+      area,
+      "SELECT new_id FROM mtjobs_renumbered WHERE table_name = 'tests'",
+    );
+    expect(renumbered.length).toBeGreaterThan(0);
+    expect(renumbered).not.toContain(late);
+  });
+
+  it("is a new one after an import if another run has it by now", async () => {
+    const { area, late } = await areaWithLateTest();
+    const file = await purged(area, 3);
+    const exported = versions(file);
+    expect(exported).toHaveLength(2);
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    registerUpTo(area, late);
+    await runReduce(area, { runname: "anew%" });
+    const { result } = await runImport(area, file);
+    expect(completedColumn(area, `SELECT run_id FROM tests WHERE id = ${late}`)).toHaveLength(1);
+    expect(versions(completedDb(area)).map(({ row_id }) => row_id)).not.toContain(late);
+    expect(versions(await purged(area, result.runs[0]?.id))).toHaveLength(2);
+  });
+});
