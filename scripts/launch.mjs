@@ -1,5 +1,5 @@
 /**
- * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|fuzz|mutation|image-test|machines
+ * `node scripts/launch.mjs demo|test|unit|faults|installs|limits|torture|powercut|stories|fuzz|mutation|image-test|machines
  * |bench|pages|pictures|figures|structure [arguments]`: sets up what is missing, runs the program, removes what it started, and exits with the program's
  * status. Needs only Node and npm.
  */
@@ -66,6 +66,12 @@ const programs = {
     options: { minutes: "MTJOBS_POWERCUT_MINUTES", seed: "MTJOBS_POWERCUT_SEED" },
     env: { MTJOBS_POWERCUT_MINUTES: "10", MTJOBS_POWERCUT_SEED: String(Date.now() % 1_000_000) },
     prepare: needStrace,
+  },
+  stories: {
+    targets: [targets.product, targets.tests],
+    command: [...vitest, join("test", "stories"), "--disable-console-intercept"],
+    options: { minutes: "MTJOBS_STORIES_MINUTES", seed: "MTJOBS_STORIES_SEED" },
+    env: { MTJOBS_STORIES_MINUTES: "10", MTJOBS_STORIES_SEED: String(Date.now() % 1_000_000) },
   },
   fuzz: { targets: [targets.product], command: [join("scripts", "fuzz.mjs")], needsRedis: false },
   mutation: {

@@ -11,6 +11,7 @@ export const tables: Record<string, () => string> = {
   recovery: () => recoveryTable(readRecorded("recovery")),
   torture: () => tortureTable(readRecorded("torture")),
   powercut: () => powercutTable(readRecorded("powercut")),
+  stories: () => storiesTable(readRecorded("stories")),
   machines: () => machinesTable(readRecorded("machines")),
 };
 
@@ -142,4 +143,17 @@ function tortureTable(rows: readonly Dated<Recorded["torture"]>[]): string {
   const header =
     "seed,minutes,rounds,runs moved,runs brought back,migrations,rolled back,clients,servers,faults,violations";
   return table(header.split(","), cells) + found(rows);
+}
+
+function storiesTable(rows: readonly Dated<Recorded["stories"]>[]): string {
+  const cells = rows.map(({ seed, minutes, stories, jobs, violations }) => {
+    const ended = (how: string) =>
+      ["reduce", "restore", "purge", "import"].map((job) => jobs[`${job} ${how}`] ?? 0).join(", ");
+    return [seed, minutes, stories, ended("ok"), ended("stopped"), violations];
+  });
+  const header = "first seed,minutes,stories,jobs that ended,jobs that died,violations";
+  const named = header
+    .split(",")
+    .map((name) => (name.startsWith("jobs") ? `${name}: reduce, restore, purge, import` : name));
+  return table(named, cells) + found(rows);
 }

@@ -33,6 +33,8 @@ export const variables = {
   },
   MTJOBS_POWERCUT_SEED: { meaning: "seed of their moments", fallback: "1" },
   MTJOBS_POWERCUT_REPLAY: { meaning: "directory of a kept recording: replay that one only", fallback: "" },
+  MTJOBS_STORIES_MINUTES: { meaning: "how long stories are played; 0: eight of them", fallback: "0" },
+  MTJOBS_STORIES_SEED: { meaning: "seed of the first story; the next one has the next", fallback: "1" },
   MTJOBS_PAGES: { meaning: "`all`: test every page in the browser", fallback: "" },
   SCREENSHOTS: { meaning: "directory for the pictures of the page", fallback: "" },
   MTJOBS_TEST_THREAD: { meaning: "set by a test for its worker: URL of the job thread", fallback: "" },

@@ -42,6 +42,14 @@ export interface Recorded {
     tried: number;
     losses: number;
   };
+  /** Stories of seeds from this one on, and how the jobs in them ended. */
+  stories: {
+    seed: number;
+    minutes: number;
+    stories: number;
+    jobs: Record<string, number>;
+    violations: number;
+  };
   /** Jobs on virtual machines with NFS: rounds with one fault each, how many jobs were requested again, and seconds until the end. */
   machines: {
     mount: string;
@@ -63,6 +71,7 @@ const keys = {
   recovery: ["fault", "step"],
   torture: [],
   powercut: ["scenario"],
+  stories: [],
   machines: ["mount", "fault"],
 } as const satisfies { [Name in keyof Recorded]: readonly (keyof Recorded[Name])[] };
 
