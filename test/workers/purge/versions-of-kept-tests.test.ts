@@ -9,8 +9,10 @@ import {
   makeRefillDue,
   newArea,
   openClient,
+  readColumn,
   readRows,
   settleTimes,
+  syncOnce,
   temporaryDirectory,
 } from "../../support/area.ts";
 import { atRest, runImport, runPurge, runReduce, runRestore } from "../../support/queue.ts";
@@ -140,6 +142,24 @@ function registerUpTo(area: SampleArea, test: number): void {
 }
 
 describe("the id of a test that is only kept", () => {
+  it("is below the guards, as that of any row of which a job has kept a version", async () => {
+    const { area } = await areaWithLateTest();
+    registerUpTo(area, 20);
+    await syncOnce(area, { quietMs: 0 });
+    for (const [place, comment] of [
+      ["cache", "here"],
+      ["area", "there"],
+    ] as const)
+      edit(area, [place], (db) => db.prepare("UPDATE tests SET comment = ? WHERE id = 20").run(comment));
+    makeRefillDue(area);
+    await runReduce(area, nothing);
+    expect(
+      completedColumn(area, "SELECT max(row_id) FROM mtjobs_superseded WHERE table_name = 'tests'"),
+    ).toEqual([20]);
+    const [guard] = readColumn(area.cacheDb, "SELECT id FROM tests WHERE testname = 'mtjobs-id-guard'");
+    expect(guard).toBeGreaterThan(20);
+  });
+
   it("goes to no moved test that gets a new one", async () => {
     const { area, late } = await areaWithLateTest();
     cleanUp([area.cacheDb, area.refDb, area.megatestDb]);

@@ -8,7 +8,7 @@ import type { Source } from "../../area-db/databases.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { type GuardIds, guardsHold, raiseGuards } from "./id-guards.ts";
+import { type GuardIds, guardKept, guardsHold, raiseGuards } from "./id-guards.ts";
 import { reusedKeptTests, sharedKeptTests } from "./kept-tests.ts";
 import { renumberVersions } from "./renumber-versions.ts";
 import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
@@ -29,7 +29,11 @@ export async function repairIdClashes(session: JobSession): Promise<number> {
   const held = await session.read(() => guardsHold(session));
   const standIns = await session.read(() => hasNewRunUnderOldId(session));
   const pending = await session.read(() => isRepairPending(session));
-  if (empty || (held && !standIns && !pending)) return 0;
+  if (empty) return 0;
+  if (held && !standIns && !pending) {
+    await guardKept(session);
+    return 0;
+  }
   // From here on guards may hold while clashes remain: if this job dies, the next must check again.
   await session.read(() => setRepairFlag(session));
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.

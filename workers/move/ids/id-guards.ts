@@ -24,16 +24,29 @@ function readGuards(db: Connection, part: Source): GuardIds | undefined {
   return isWhole(ids) ? ids : undefined;
 }
 
-/** Returns true if every source has the same permanent guards, above all ids in completed-runs.db, kept ones too. */
+/** Returns true if every source has the same permanent guards, above all ids of rows in completed-runs.db. */
 export function guardsHold({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
   const all = sources.map((part) => readHidden(db, part, guardName));
   if (!all.every(({ areLasting }) => areLasting)) return false;
   return identifiedTables.every((table) => {
     const ids = new Set(all.map((guards) => guards.ids[table]));
     const [id] = ids;
-    const below = largest([highestId(db, "completed", table), largestKept(db, table)]);
-    return ids.size === 1 && id !== undefined && id > below;
+    return ids.size === 1 && id !== undefined && id > highestId(db, "completed", table);
   });
+}
+
+/** Returns true if the guards are also above the ids of all kept versions. */
+function areKeptGuarded({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
+  return sources.every((part) => {
+    const { ids } = readHidden(db, part, guardName);
+    return identifiedTables.every((table) => (ids[table] ?? 0n) > largestKept(db, table));
+  });
+}
+
+/** Raises the guards unless they are above the ids of all kept versions. */
+export async function guardKept(session: JobSession): Promise<void> {
+  if (await session.read(() => areKeptGuarded(session))) return;
+  await session.read(() => raiseGuards(session));
 }
 
 /** Returns true if a clean-up has removed guards: ids may have been reused since. */
@@ -89,15 +102,17 @@ export function raiseGuards(session: JobSession, room: Partial<GuardIds> = {}): 
 export async function guardNewest(session: JobSession, runs: readonly bigint[]): Promise<void> {
   const newest = runs.at(-1);
   if (newest === undefined) return;
-  const guarded = await session.read(() => guardsHold(session) && isGuarded(session, newest));
+  const guarded = await session.read(
+    () => guardsHold(session) && areKeptGuarded(session) && isGuarded(session, newest),
+  );
   if (guarded) return;
   await session.read(() => raiseGuards(session));
   session.context.failpoint("guarded");
 }
 
-/** Raises the guards unless they are above every id in completed-runs.db. */
+/** Raises the guards unless they are above every id in completed-runs.db, kept ones too. */
 export async function guardAgain(session: JobSession): Promise<void> {
-  if (await session.read(() => guardsHold(session))) return;
+  if (await session.read(() => guardsHold(session) && areKeptGuarded(session))) return;
   await session.read(() => raiseGuards(session));
   session.context.failpoint("guarded");
 }
