@@ -113,13 +113,15 @@ const mostKnown = 20;
  * @throws JobsError `unknown-schema` if a record table cannot be created or written
  */
 export function emptyCompleted(sources: readonly SchemaSource[]): EmptyCompleted {
-  const key = JSON.stringify(sources.map((source) => readSchema(source.db, source.part)));
-  let made = known.get(key);
-  if (made === undefined) {
-    if (known.size >= mostKnown) known.clear();
-    made = makeEmpty(sources);
-    known.set(key, made);
-  }
+  const read = () => JSON.stringify(sources.map((source) => readSchema(source.db, source.part)));
+  const key = read();
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const made = makeEmpty(sources);
+  // A site changes its schema meanwhile: this is not what the text makes.
+  if (read() !== key) return emptyCompleted(sources);
+  if (known.size >= mostKnown) known.clear();
+  known.set(key, made);
   return made;
 }
 

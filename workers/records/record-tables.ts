@@ -125,24 +125,29 @@ const known = new Map<string, Tables>();
 const mostKnown = 50;
 
 function readTables(db: Connection, part: Part): Tables {
-  const made = prepared<[string], [type: string, sql: string | null]>(
+  const made = readSchema(db, part);
+  // What a view or a virtual table has depends on more.
+  if (made.some(([type, sql]) => type === "view" || /^CREATE\s+VIRTUAL\b/i.test(sql ?? "")))
+    return describeTables(db, part);
+  const key = JSON.stringify(made);
+  const before = known.get(key);
+  if (before !== undefined) return before;
+  const tables = describeTables(db, part);
+  // A site changes its schema meanwhile: the tables are not those of the text.
+  if (JSON.stringify(readSchema(db, part)) !== key) return readTables(db, part);
+  if (known.size >= mostKnown) known.clear();
+  known.set(key, tables);
+  return tables;
+}
+
+function readSchema(db: Connection, part: Part): [type: string, sql: string | null][] {
+  return prepared<[string], [string, string | null]>(
     db,
     `SELECT type, sql FROM ${part}.sqlite_schema
        WHERE lower(tbl_name) IN (SELECT value FROM json_each(?)) AND type IN ('table', 'index', 'view') ORDER BY rowid`,
   )
     .raw()
     .all(JSON.stringify(recordShapes.map(({ table }) => table)));
-  // What a view or a virtual table has depends on more.
-  if (made.some(([type, sql]) => type === "view" || /^CREATE\s+VIRTUAL\b/i.test(sql ?? "")))
-    return describeTables(db, part);
-  const key = JSON.stringify(made);
-  let tables = known.get(key);
-  if (tables === undefined) {
-    if (known.size >= mostKnown) known.clear();
-    tables = describeTables(db, part);
-    known.set(key, tables);
-  }
-  return tables;
 }
 
 function describeTables(db: Connection, part: Part): Tables {

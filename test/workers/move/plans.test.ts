@@ -48,3 +48,30 @@ it("plans whose renewal fails stay out of date, until one succeeds", async () =>
     db.close();
   }
 });
+
+it("plans made while a column comes know no table otherwise than its text, and neither do those made later", () => {
+  const directory = temporaryDirectory();
+  const [area, twin, completed] = ["area.db", "twin.db", "completed.db"].map((name) => join(directory, name));
+  if (area === undefined || twin === undefined || completed === undefined) throw new TypeError();
+  // A text that no other test uses. In WAL mode a site can write while SQLite reads the schema.
+  for (const file of [area, twin, completed]) {
+    run(file, `${schema}; ALTER TABLE tests ADD COLUMN only_here TEXT; PRAGMA journal_mode = WAL`);
+  }
+  const plansOf = (file: string, whileRead = () => {}) => {
+    const db: Connection = openConnection({ area: file, completed }, { busyTimeoutMs: 25 });
+    try {
+      let isRead = false;
+      db.function("lower", { deterministic: true }, (text) => {
+        if (!isRead) whileRead();
+        isRead = true;
+        return String(text).toLowerCase();
+      });
+      return new Plans({ db, sources: ["area"], keys: [] });
+    } finally {
+      db.close();
+    }
+  };
+  run(completed, "ALTER TABLE tests ADD COLUMN site TEXT");
+  const plans = plansOf(area, () => run(area, "ALTER TABLE tests ADD COLUMN site TEXT"));
+  expect([knows(plans), knows(plansOf(twin))]).toEqual([true, false]);
+});
