@@ -4,6 +4,7 @@ import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
 import { areGuarded, type GuardIds, raiseGuards } from "../move/ids/id-guards.ts";
 import { setRepairFlag } from "../move/ids/repair-flag.ts";
 import type { JobSession } from "../move/session/job-session.ts";
+import { childrenOf } from "../records/child-index.ts";
 
 /** Ids compared in one statement. */
 const chunk = 5_000;
@@ -11,12 +12,14 @@ const chunk = 5_000;
 /**
  * Prepares `temp.import_ids`, the new ids of an export's rows: none if all its ids are free in every database of the
  * area, otherwise one for every row, reserved under the guards.
+ *
+ * @param isOfThisArea rows in the area that name the run or a test of it are late reports, and join it
  */
-export async function prepareIds(session: JobSession): Promise<void> {
+export async function prepareIds(session: JobSession, isOfThisArea: boolean): Promise<void> {
   const { db, context } = session;
   db.exec(`DROP TABLE IF EXISTS temp.import_ids;
     CREATE TEMP TABLE import_ids (table_name TEXT, old_id INTEGER, new_id INTEGER, PRIMARY KEY (table_name, old_id)) WITHOUT ROWID`);
-  if (!(await isAnyTaken(session))) {
+  if (!(await isAnyTaken(session)) && (isOfThisArea || !(await isAnyNamed(session)))) {
     const highest = Object.fromEntries(
       identifiedTables.map((table) => [table, largestId(db, idsOf(table)) ?? 0n]),
     ) as GuardIds;
@@ -63,6 +66,30 @@ async function isAnyTaken(session: JobSession): Promise<boolean> {
              WHERE e.id BETWEEN ? AND ?)`,
         ).pluck();
         if ((await session.read(() => found.get(from, to))) === 1) return true;
+      }
+    }
+  }
+  return false;
+}
+
+/** Returns true if a row of the area names the export's run or a test of it: left behind by a record that had the id. */
+async function isAnyNamed(session: JobSession): Promise<boolean> {
+  const { db, sources, records } = session;
+  for (const table of ["runs", "tests"] as const) {
+    const parent = table === "runs" ? "run_id" : "test_id";
+    for await (const range of session.idRanges(idsOf(table), chunk)) {
+      for (const part of sources) {
+        for (const record of records.filter(
+          (each) => each.parent === parent && each.columnsIn(part).length > 0,
+        )) {
+          const named = `(SELECT id FROM ${idsOf(table)} WHERE id BETWEEN ? AND ?)`;
+          const found = () =>
+            prepared<[bigint, bigint], number>(
+              db,
+              `SELECT EXISTS (SELECT 1 FROM ${childrenOf(part, record, named, "x")})`,
+            ).pluck();
+          if ((await session.read(() => found().get(...range))) === 1) return true;
+        }
       }
     }
   }

@@ -39,13 +39,17 @@ export async function rehearseImport(session: JobSession, facts: ExportFacts): P
 }
 
 /** Copies the run of the attached export into completed-runs.db, where it counts as moved from the last commit on. */
-export async function importFrom(session: JobSession, facts: ExportFacts): Promise<void> {
+export async function importFrom(
+  session: JobSession,
+  facts: ExportFacts,
+  isOfThisArea: boolean,
+): Promise<void> {
   const { db, tally } = session;
   if (await session.read(() => isNameTaken(session))) {
     tally.skip(labelOf({ ...facts, exportFile: undefined }), "conflict");
     return;
   }
-  await prepareIds(session);
+  await prepareIds(session, isOfThisArea);
   const id = await session.read(() =>
     preparedIds<[]>(db, `SELECT ${newIdOf("runs", "r.id")} FROM export.runs AS r`).get(),
   );

@@ -56,7 +56,7 @@ async function importCopy(
     await reconcile(session);
     await recover(session, payload);
     if (await session.read(() => isImported(session, file))) return;
-    await importFrom(session, await begin(session, areaId));
+    await importFrom(session, await begin(session, areaId), facts.areaId === areaId);
     await checkIds(session);
   });
 }

@@ -247,3 +247,21 @@ describe("an import", () => {
     expect(one).not.toBe(two);
   });
 });
+
+it("gives the run of another area new ids where rows that a removed test left would pass for its own", async () => {
+  const { file } = await purgedArea(1);
+  const [test] = readRows(file, "SELECT id FROM tests LIMIT 1");
+  const other = newArea({ runs: 1, testsPerRun: 1, inFlight: 0, unsynced: false });
+  edit(other, everywhere, (db) =>
+    db.exec(`UPDATE runs SET id = id + 500, runname = 'own'; UPDATE tests SET id = id + 500, run_id = run_id + 500;
+      UPDATE test_steps SET id = id + 5000, test_id = test_id + 500; UPDATE test_data SET id = id + 5000, test_id = test_id + 500;
+      INSERT INTO test_data (id, test_id, category, variable, comment)
+        VALUES (9000, ${String(test?.id)}, 'own', 'v', 'left behind')`),
+  );
+  await runImport(other, file, { anyArea: true });
+  await runReduce(other, { runname: "no such run" });
+  expect(completedColumn(other, "SELECT count(*) FROM test_data WHERE comment = 'left behind'")).toEqual([0]);
+  expect(readColumn(other.megatestDb, "SELECT comment FROM test_data WHERE id = 9000")).toEqual([
+    "left behind",
+  ]);
+});
