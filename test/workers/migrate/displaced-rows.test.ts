@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { edit, everywhere, keptVersions } from "../../support/area.ts";
+import { edit, everywhere, keptVersions, newArea, readColumn } from "../../support/area.ts";
 import { divergence, everywhereAtHome, mergeDivergent, writeTo } from "../../support/hosts.ts";
+import { atRest, runReduce } from "../../support/queue.ts";
 
 describe("what only megatest.db has of a row that a divergent cache changed", () => {
   it("is kept: a cache that is gone may have synced it there", async () => {
@@ -72,5 +73,27 @@ describe("what only megatest.db has of a row that a divergent cache changed", ()
     const at = divergence();
     writeTo(at.divergent, "UPDATE tests SET comment = 'stray' WHERE id = 2");
     expect(await mergeDivergent(at)).toEqual({ merged: 1, kept: 0 });
+  });
+
+  it("does not take the id of a test that is only kept, whose steps are kept under it", async () => {
+    const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+    const test = Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 3")[0]);
+    edit(area, ["cache"], (db) =>
+      db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; DELETE FROM test_data WHERE test_id = ${test};
+        UPDATE tests SET id = id + 1 WHERE id = ${test}`),
+    );
+    await runReduce(area, { runname: undefined, runId: [3] });
+    expect(keptVersions(area, "tests", test, "run_id")).toEqual(["i:3"]);
+    const at = divergence(area);
+    // A clean-up let it give out the id again.
+    writeTo(
+      at.divergent,
+      `DELETE FROM tests WHERE id >= ${test};
+       INSERT INTO runs (id, runname, state, event_time) VALUES (90, 'anew', 'COMPLETED', 5);
+       INSERT INTO tests (id, run_id, testname, item_path, state) VALUES (${test}, 90, 'anew', '', 'COMPLETED')`,
+    );
+    await mergeDivergent(at);
+    const [merged] = readColumn(area.cacheDb, "SELECT id FROM tests WHERE testname = 'anew'");
+    expect(merged).toBeGreaterThan(test + 1);
   });
 });

@@ -1,6 +1,12 @@
-import { idAbove, largestReference } from "../../../shared/area-db/id-room.ts";
+import { idAbove, largestKept, largestReference } from "../../../shared/area-db/id-room.ts";
 import type { IdentifiedTable } from "../../../shared/area-db/record-tables.ts";
-import { isConstraintError, prepared, quoteName, quoteText } from "../../../shared/sqlite/connection.ts";
+import {
+  type Connection,
+  isConstraintError,
+  prepared,
+  quoteName,
+  quoteText,
+} from "../../../shared/sqlite/connection.ts";
 import { largestId, preparedIds, smallestId } from "../../../shared/sqlite/ids.ts";
 import { NameSet } from "../../../shared/sqlite/names.ts";
 import { highestId } from "../../../shared/sqlite/run-id.ts";
@@ -176,7 +182,14 @@ function isFree(
       .get(id) === 1;
   if (!synced) return !taken("cache", "0");
   const named = naturalKey.map((name) => `x.${quoteName(name)} IS s.${quoteName(name)}`).join(" AND ");
+  if (table === "tests" && isKept(db, id)) return false;
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
+}
+
+/** Of a test that is only kept: versions of its steps and data name it. */
+function isKept(db: Connection, test: bigint): boolean {
+  const sql = `SELECT EXISTS (SELECT 1 FROM completed.mtjobs_superseded WHERE table_name = 'tests' AND row_id = ?)`;
+  return prepared<[bigint], number>(db, sql).pluck().get(test) === 1;
 }
 
 const largest = (ids: readonly bigint[]) => ids.reduce((a, b) => (a > b ? a : b));
@@ -192,7 +205,10 @@ function largestReferred({ db, sources }: AreaSession, { table, synced }: Record
 function nextId({ db, sources }: AreaSession, { table, synced }: RecordPlan, referred: bigint): bigint {
   const parts = synced ? ([...sources, "completed"] as const) : (["cache"] as const);
   const highest = largest(parts.map((part) => largestId(db, `${part}.${table}`) ?? 0n));
-  if (synced) return idAbove(table as IdentifiedTable, largest([highest, referred]));
+  if (synced) {
+    const named = table as IdentifiedTable;
+    return idAbove(named, largest([highest, referred, largestKept(db, named)]));
+  }
   return highest < highestId ? highest + 1n : (smallestId(db, `cache.${table}`) ?? 0n) - 1n;
 }
 
