@@ -18,6 +18,14 @@ import type { JobSession } from "./session/job-session.ts";
 import { countRemoval } from "./sources/count-removal.ts";
 import type { Versions } from "./writers/source-pipeline.ts";
 
+/**
+ * Reads how far steps and data may count as searched when this job has done it. Before it raises guards: a sync that read
+ * a late row before the job removed it may write it back, under an id that is below the new guards.
+ */
+export async function noteSeen(session: LeasedSession): Promise<void> {
+  session.seen = await session.read(() => readSeen(session));
+}
+
 /** Runs removed in one call. */
 const chunk = 200;
 
@@ -34,7 +42,6 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
       .get() === 1;
   if (!(await session.read(hasMoved))) return;
   if (await session.read(() => areGuardsFarBelow(session))) await session.read(() => raiseGuards(session));
-  const seen = await session.read(() => readSeen(session));
   const suspects = new Set<bigint>();
   for (const part of sources) for (const run of await lateRuns(session, part)) suspects.add(run);
   const fresh = await session.read(() =>
@@ -47,7 +54,7 @@ export async function collectLateRows(session: LeasedSession): Promise<void> {
   const left = await collectRowsOf(session, [...suspects]);
   await session.read(() => {
     // Runs left alone must be found again.
-    if (left.length === 0) writeSeen(session, seen);
+    if (left.length === 0) writeSeen(session, session.seen);
     markLookedAt(
       session,
       fresh.filter((run) => !left.includes(run)),

@@ -6,6 +6,7 @@ import { aliveServers } from "../area-db/alive-servers.ts";
 import { type CacheTimes, cacheTimesSetup } from "../area-db/cache-mtime.ts";
 import type { FailpointName } from "../area-db/failpoint-names.ts";
 import { restUnderLease } from "../area-db/lease.ts";
+import type { SearchedUpTo } from "./select/find-late-rows.ts";
 import { JobSession, type JobSessionOptions } from "./session/job-session.ts";
 import { startSourceWriters } from "./writers/source-client.ts";
 import { openSourceWriters } from "./writers/source-here.ts";
@@ -32,6 +33,9 @@ export class LeasedSession extends JobSession {
   readonly cache: CachePair | undefined;
   /** Begun by the first step that needs it: a server may have started while a migration was resolved. */
   writing: Writing | undefined;
+
+  /** See `noteSeen`. */
+  seen: readonly SearchedUpTo[] = [];
 
   constructor({ cache, ...options }: LeasedSessionOptions) {
     super({ ...options, widens: true });

@@ -10,7 +10,7 @@ import { type OpenedArea, prepareArea } from "../area-db/open-area.ts";
 import { retryWhileBusy } from "../area-db/transaction.ts";
 import { indexChildren } from "../records/child-index.ts";
 import { reconcileCache } from "../records/reconcile-cache.ts";
-import { collectLateRows } from "./collect-late-rows.ts";
+import { collectLateRows, noteSeen } from "./collect-late-rows.ts";
 import { copyAreaRows } from "./copy-area-rows.ts";
 import { repairIdClashes } from "./ids/id-clashes.ts";
 import { LeasedSession } from "./leased-session.ts";
@@ -113,6 +113,7 @@ export async function recover(session: LeasedSession, payload: MovePayload): Pro
   for (const part of session.sources) await indexChildren(session, part);
   await adoptCounts(session);
   await finishInterrupted(session, payload);
+  await noteSeen(session);
   await repairIdClashes(session);
   await collectLateRows(session);
   session.context.failpoint("late-collected");

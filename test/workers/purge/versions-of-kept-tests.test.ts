@@ -1,6 +1,7 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { SampleArea } from "../../../producers/demo/sample-area/build-area.ts";
+import { JobsError } from "../../../shared/errors.ts";
 import {
   cleanUp,
   completedColumn,
@@ -15,7 +16,7 @@ import {
   syncOnce,
   temporaryDirectory,
 } from "../../support/area.ts";
-import { atRest, runImport, runPurge, runReduce, runRestore } from "../../support/queue.ts";
+import { atRest, firstTime, runImport, runPurge, runReduce, runRestore } from "../../support/queue.ts";
 
 // A test that completed-runs.db has only as a version, with versions of its steps and data: it lost to a test of the same
 // name under another id.
@@ -101,6 +102,36 @@ describe("versions of the steps and data of a test that is only kept", () => {
       expect([childrenIn(completedDb(area)), ofNine(completedDb(area))]).toEqual([1, 1]);
     },
   );
+
+  it("go with their run where a restore left completed-runs.db without runs, and the id came to another run then", async () => {
+    const { area, test } = await areaWithKeptTest();
+    await runRestore(area, { runname: undefined, runId: [3] });
+    expect(completedColumn(area, "SELECT count(*) FROM runs")).toEqual([0]);
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    reuse(area, test);
+    await runReduce(area, { runname: "anew" });
+    const file = await purged(area, 9);
+    expect([childrenIn(file), ofNine(file)]).toEqual([1, 1]);
+    expect([childrenIn(completedDb(area)), ofNine(completedDb(area))]).toEqual([11, 0]);
+  });
+
+  it("go with their run where its purge died, and the id came to another run then", async () => {
+    const { area, test } = await areaWithKeptTest();
+    const died = runPurge(
+      area,
+      { export: temporaryDirectory(), runname: undefined, runId: ["3"] },
+      {
+        failpoint: firstTime("purging", () => {
+          throw new JobsError("stopped", "died");
+        }),
+      },
+    );
+    await expect(died).rejects.toThrow("died");
+    cleanUp([area.cacheDb, area.refDb, area.megatestDb]);
+    reuse(area, test);
+    await runReduce(area, nothing);
+    expect(versions(completedDb(area))).toEqual([]);
+  });
 
   it.each<{ purges: number[] }>([{ purges: [9] }, { purges: [3, 9] }])(
     "stay where the id came to another run below the guards, as before an upgrade: purge of $purges",

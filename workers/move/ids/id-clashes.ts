@@ -1,6 +1,6 @@
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { prepared } from "../../../shared/sqlite/connection.ts";
-import { preparedIds } from "../../../shared/sqlite/ids.ts";
+import { idList, preparedIds } from "../../../shared/sqlite/ids.ts";
 import { shownId } from "../../../shared/sqlite/run-id.ts";
 import { withoutAnyTriggers } from "../../../shared/sqlite/triggers.ts";
 import { plural } from "../../../shared/text.ts";
@@ -8,9 +8,9 @@ import type { Source } from "../../area-db/databases.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { type GuardIds, guardKept, guardsHold, raiseGuards } from "./id-guards.ts";
-import { reusedKeptTests, sharedKeptTests } from "./kept-tests.ts";
-import { renumberVersions } from "./renumber-versions.ts";
+import { type GuardIds, guardKept, guardsHold, hasIdsToGuard, raiseGuards } from "./id-guards.ts";
+import { reusedKeptTests, type SharedKeptTests, sharedKeptTests } from "./kept-tests.ts";
+import { versionsUnder, writeVersions } from "./renumber-versions.ts";
 import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
 import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
 
@@ -22,14 +22,11 @@ import { identityOf, isAnother, isNoKnownVersion } from "./reused-ids.ts";
  * While the guards hold there is nothing to check.
  */
 export async function repairIdClashes(session: JobSession): Promise<number> {
-  const { db, context } = session;
-  const empty = await session.read(
-    () => db.prepare("SELECT NOT EXISTS (SELECT 1 FROM completed.runs)").pluck().get() === 1,
-  );
+  const { context } = session;
+  if (!(await session.read(() => hasIdsToGuard(session)))) return 0;
   const held = await session.read(() => guardsHold(session));
   const standIns = await session.read(() => hasNewRunUnderOldId(session));
   const pending = await session.read(() => isRepairPending(session));
-  if (empty) return 0;
   if (held && !standIns && !pending) {
     await guardKept(session);
     return 0;
@@ -40,12 +37,14 @@ export async function repairIdClashes(session: JobSession): Promise<number> {
   const raised = await session.read(() => raiseGuards(session));
   const room = await noteSharedIds(session);
   const kept = await sharedKeptTests(session);
-  room.tests += BigInt(kept.length);
+  room.tests += BigInt(kept.size);
   context.failpoint("clash-noted");
   const shared = Object.values(room).some((count) => count > 0n);
   const guards = shared ? await session.read(() => raiseGuards(session, room)) : raised;
   context.failpoint("clash-guarded");
-  return session.read(() => renumber(session, guards, room, kept));
+  const plan = await session.read(() => planNewIds(session, guards, room, kept));
+  const versions = await versionsUnder(session, plan.newIds);
+  return session.read(() => renumber(session, plan, versions));
 }
 
 /**
@@ -93,41 +92,57 @@ async function noteSharedIn(session: JobSession, part: Source, table: Identified
     await session.read(() => note().run(...range));
 }
 
-/**
- * One transaction for all tables, parents first, so that a child whose parent was renumbered is not taken for a child
- * of the new record under the old id.
- */
-function renumber(
+interface NewIdsOfRows {
+  newIds: Record<IdentifiedTable, Map<bigint, bigint>>;
+  /** Tests that are only kept, among them. */
+  keptTests: readonly bigint[];
+}
+
+/** Returns the ids that rows and kept tests get, parents first. Until then the moved rows stay as they are: they are this job's. */
+function planNewIds(
   session: JobSession,
   guards: GuardIds,
   room: GuardIds,
-  keptTests: readonly bigint[],
+  shared: SharedKeptTests,
+): NewIdsOfRows {
+  const newIds = noNewIds();
+  for (const table of identifiedTables) {
+    clashingIds(session, table, newIds).forEach((old, index) => {
+      newIds[table].set(old, guards[table] - room[table] + BigInt(index));
+    });
+  }
+  const firstOfKept = guards.tests - room.tests + BigInt(newIds.tests.size);
+  const keptTests = reusedKeptTests(session, shared, newIds);
+  keptTests.forEach((old, index) => {
+    newIds.tests.set(old, firstOfKept + BigInt(index));
+  });
+  return { newIds, keptTests };
+}
+
+/** One transaction for all tables and versions. */
+function renumber(
+  session: JobSession,
+  { newIds, keptTests }: NewIdsOfRows,
+  versions: Awaited<ReturnType<typeof versionsUnder>>,
 ): number {
   const { db, context, counts } = session;
+  const isKept = new Set(keptTests);
   let total = 0;
-  let newIds = noNewIds();
   session.commitOnce("completed", () => {
-    newIds = noNewIds();
     total = 0;
     // Megatest's triggers would set last_update; the rows must not change otherwise.
     withoutAnyTriggers(db, "completed", () => {
       for (const table of identifiedTables) {
-        const clashing = clashingIds(session, table);
-        total += clashing.length;
-        clashing.forEach((old, index) => {
-          const id = guards[table] - room[table] + BigInt(index);
-          giveNewId(session, table, old, id);
-          newIds[table].set(old, id);
-        });
+        for (const [old, id] of newIds[table]) {
+          if (table === "tests" && isKept.has(old)) noteNewId(session, table, old, id);
+          else {
+            giveNewId(session, table, old, id);
+            total++;
+          }
+        }
       }
     });
-    const firstOfKept = guards.tests - room.tests + BigInt(newIds.tests.size);
-    reusedKeptTests(session, keptTests, newIds).forEach((old, index) => {
-      const id = firstOfKept + BigInt(index);
-      noteNewId(session, "tests", old, id);
-      newIds.tests.set(old, id);
-    });
-    renumberVersions(session, newIds);
+    writeVersions(session, versions);
     forgetRepair(session);
   });
   for (const [old, id] of newIds.runs)
@@ -136,6 +151,8 @@ function renumber(
     context.log(`Megatest had reused ids: gave new ids to ${plural(total, "row")} of completed-runs.db.`);
     session.tally.warn(`Megatest had reused ids of moved rows: ${plural(total, "moved row")} got a new one`);
   }
+  if (keptTests.length > 0)
+    context.log(`Megatest had reused ids of tests kept as superseded: ${keptTests.length} got a new one.`);
   return total;
 }
 
@@ -145,12 +162,20 @@ const noNewIds = () =>
     Map<bigint, bigint>
   >;
 
-function clashingIds(session: JobSession, table: IdentifiedTable): bigint[] {
-  return preparedIds<[]>(
+/** A child whose parent gets a new id is none of the new record under the old one, whatever it is called. */
+function clashingIds(
+  session: JobSession,
+  table: IdentifiedTable,
+  newIds: Record<IdentifiedTable, ReadonlyMap<bigint, bigint>>,
+): bigint[] {
+  const plan = planOf(session, table);
+  const { parent } = plan;
+  const parents = parent === null ? [] : newIds[parent === "run_id" ? "runs" : "tests"].keys();
+  return preparedIds<[string]>(
     session.db,
     `SELECT DISTINCT d.id FROM temp.shared_${table} AS x CROSS JOIN completed.${table} AS d ON d.id = x.id
-       WHERE ${isAnother(planOf(session, table))} ORDER BY d.id`,
-  ).all();
+       WHERE ${isAnother(plan)} OR d.${parent ?? "id"} IN (SELECT value FROM json_each(?)) ORDER BY d.id`,
+  ).all(idList(parents));
 }
 
 /** Columns that refer to an id of each table. */

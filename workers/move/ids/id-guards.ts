@@ -49,9 +49,19 @@ export async function guardKept(session: JobSession): Promise<void> {
   await session.read(() => raiseGuards(session));
 }
 
+/** SQL: versions are kept, and a run had moved once: a restored run has left its own, and what it had may have another id. */
+const hasKeptOfMoved = `EXISTS (SELECT 1 FROM completed.mtjobs_superseded)
+  AND (EXISTS (SELECT 1 FROM completed.mtjobs_seen) OR EXISTS (SELECT 1 FROM completed.mtjobs_purged))`;
+
+/** Returns true if completed-runs.db has ids that no other row may get. */
+export function hasIdsToGuard({ db }: Pick<JobSession, "db">): boolean {
+  const sql = `SELECT EXISTS (SELECT 1 FROM completed.runs) OR ${hasKeptOfMoved}`;
+  return prepared<[], number>(db, sql).pluck().get() === 1;
+}
+
 /** Returns true if a clean-up has removed guards: ids may have been reused since. */
 function areGuardsLost({ db, sources }: JobSession): boolean {
-  const anyMoved = "SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')";
+  const anyMoved = `SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying') OR ${hasKeptOfMoved}`;
   if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
   return prepared<[], number>(db, anyMoved).pluck().get() === 1;
 }

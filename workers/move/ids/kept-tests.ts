@@ -1,4 +1,4 @@
-import { prepared } from "../../../shared/sqlite/connection.ts";
+import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import { planOf } from "../../records/record-session.ts";
 import type { JobSession } from "../session/job-session.ts";
@@ -12,28 +12,55 @@ import type { NewIds } from "./renumber-versions.ts";
 /** Versions read in one statement. */
 const chunk = 1_000;
 
-/** Returns their ids that a source has, too: another test's, unless a restore or a dead job has left the same one there. */
-export async function sharedKeptTests(session: JobSession): Promise<bigint[]> {
+/** SQL: the run of a version `p` of a test, which is the first value that the sync carries. */
+const runOf = "CAST(p.carried AS INTEGER)";
+
+/** SQL: the run of the test of that id that is only kept; NULL if there is none. */
+export const runOfKeptTest = (test: string): string =>
+  `(SELECT ${runOf} FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = ${test})`;
+
+/** Adds those of the runs in `temp.batch_runs` to `temp.batch_tests`: steps and data still come for them. */
+export function gatherKeptTests(db: Connection): void {
+  prepared(
+    db,
+    `INSERT OR IGNORE INTO temp.batch_tests (run_id, id)
+     SELECT ${runOf}, p.row_id FROM completed.mtjobs_superseded AS p
+     WHERE p.table_name = 'tests' AND p.row_id IS NOT NULL AND ${runOf} IN (SELECT id FROM temp.batch_runs)
+       AND NOT EXISTS (SELECT 1 FROM completed.tests AS d WHERE d.id = p.row_id)`,
+  ).run();
+}
+
+/** Ids of tests that are only kept, with what the sources' tests under these ids are called. */
+export type SharedKeptTests = ReadonlyMap<bigint, ReadonlySet<string>>;
+
+/** Returns those whose ids a source has, too: for another test, or for the same one after a restore or a dead job. */
+export async function sharedKeptTests(session: JobSession): Promise<SharedKeptTests> {
   const inSource = session.sources.map(
     (part) => `EXISTS (SELECT 1 FROM ${part}.tests AS x WHERE x.id = p.row_id)`,
   );
   const read = () =>
     preparedIds<[bigint, bigint]>(
       session.db,
+      // A plus sign: by the index on the row, each statement would read the versions of all tests.
       `SELECT DISTINCT p.row_id FROM completed.mtjobs_superseded AS p
-       WHERE p.id BETWEEN ? AND ? AND p.table_name = 'tests' AND (${inSource.join(" OR ")})
+       WHERE p.id BETWEEN ? AND ? AND +p.table_name = 'tests' AND (${inSource.join(" OR ")})
          AND NOT EXISTS (SELECT 1 FROM completed.tests AS d WHERE d.id = p.row_id)`,
     );
-  const found = new Set<bigint>();
-  for await (const range of session.idRanges("completed.mtjobs_superseded", chunk))
-    for (const id of await session.read(() => read().all(...range))) found.add(id);
-  return [...found];
+  const plan = planOf(session, "tests");
+  const found = new Map<bigint, ReadonlySet<string>>();
+  for await (const range of session.idRanges("completed.mtjobs_superseded", chunk)) {
+    for (const id of await session.read(() => read().all(...range))) {
+      const names = () => session.sources.flatMap((part) => namesAt(session, part, plan, id));
+      if (!found.has(id)) found.set(id, new Set(await session.read(names)));
+    }
+  }
+  return found;
 }
 
 /** Returns those that another test has in a source. @param newIds of moved runs, whose tests they may be */
 export function reusedKeptTests(
   session: JobSession,
-  tests: readonly bigint[],
+  tests: SharedKeptTests,
   newIds: Pick<NewIds, "runs">,
 ): bigint[] {
   const plan = planOf(session, "tests");
@@ -42,14 +69,15 @@ export function reusedKeptTests(
     `SELECT id, table_name, row_id, columns, row, carried FROM completed.mtjobs_superseded
      WHERE table_name = 'tests' AND row_id = ?`,
   ).safeIntegers();
-  return tests.filter((test) => {
-    const there = new Set(session.sources.flatMap((part) => namesAt(session, part, plan, test)));
-    return read.all(test).some((version) => {
-      const { row } = underNewIds(version, (table, id) =>
-        table === "runs" ? (newIds.runs.get(id) ?? id) : id,
-      );
-      const name = nameIn(plan, version.columns, row);
-      return name !== undefined && !there.has(name);
-    });
-  });
+  return [...tests]
+    .filter(([test, names]) =>
+      read.all(test).some((version) => {
+        const { row } = underNewIds(version, (table, id) =>
+          table === "runs" ? (newIds.runs.get(id) ?? id) : id,
+        );
+        const name = nameIn(plan, version.columns, row);
+        return name !== undefined && !names.has(name);
+      }),
+    )
+    .map(([test]) => test);
 }

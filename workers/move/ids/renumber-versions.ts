@@ -1,10 +1,9 @@
 import { type IdentifiedTable, identifiedTables } from "../../../shared/area-db/record-tables.ts";
 import { prepared } from "../../../shared/sqlite/connection.ts";
-import { idRanges } from "../../../shared/sqlite/ids.ts";
 import { isIdText } from "../../../shared/sqlite/run-id.ts";
 import type { RecordPlan } from "../../records/record-tables.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { type KeptVersion, namesOf, splitLiterals, underNewIds } from "./kept-version.ts";
+import { type KeptVersion, namesOf, type Renumbered, splitLiterals, underNewIds } from "./kept-version.ts";
 import { nameIn, namesAt } from "./name-of-version.ts";
 
 /** Versions read in one statement. */
@@ -17,31 +16,43 @@ interface Version extends KeptVersion {
   job_id: string;
 }
 
+/** What a version becomes. */
+interface NewVersion extends Renumbered {
+  id: bigint;
+}
+
 /**
- * Gives the versions kept of moved rows the ids that these have got: under the old ones they would pass for versions of
- * the records that have these by now, and leave with them in a purge. Call in the transaction that gives the rows their
- * new ids, after that.
+ * Returns what the versions kept of moved rows become under the ids that these get: under the old ones they would pass
+ * for versions of the records that have these by now, and leave with them in a purge. Call before the transaction that
+ * gives the rows their new ids: what is read of a source in it would lock that until its end.
  */
-export function renumberVersions(session: JobSession, newIds: NewIds): void {
-  if (identifiedTables.every((table) => newIds[table].size === 0)) return;
-  const { db } = session;
-  const read = prepared<[bigint, bigint], Version>(
-    db,
-    `SELECT id, table_name, row_id, columns, row, carried, job_id FROM completed.mtjobs_superseded
-     WHERE id BETWEEN ? AND ? ORDER BY id`,
-  ).safeIntegers();
+export async function versionsUnder(session: JobSession, newIds: NewIds): Promise<NewVersion[]> {
+  if (identifiedTables.every((table) => newIds[table].size === 0)) return [];
+  const read = () =>
+    prepared<[bigint, bigint], Version>(
+      session.db,
+      `SELECT id, table_name, row_id, columns, row, carried, job_id FROM completed.mtjobs_superseded
+       WHERE id BETWEEN ? AND ? ORDER BY id`,
+    ).safeIntegers();
+  const found: NewVersion[] = [];
+  for await (const range of session.idRanges("completed.mtjobs_superseded", chunk)) {
+    for (const version of await session.read(() => read().all(...range))) {
+      const { rowId, row, carried } = underNewIds(version, (table, old) => newIds[table].get(old) ?? old);
+      if (rowId === version.row_id && row === version.row && carried === version.carried) continue;
+      if (await session.read(() => isOfNewRecord(session, version, row))) continue;
+      found.push({ id: version.id, rowId, row, carried });
+    }
+  }
+  return found;
+}
+
+/** Writes them; call in that transaction. */
+export function writeVersions({ db }: JobSession, versions: readonly NewVersion[]): void {
   const write = prepared<[bigint | null, string, string, bigint]>(
     db,
     "UPDATE completed.mtjobs_superseded SET row_id = ?, row = ?, carried = ? WHERE id = ?",
   );
-  for (const range of idRanges(db, "completed.mtjobs_superseded", chunk)) {
-    for (const version of read.all(...range)) {
-      const { rowId, row, carried } = underNewIds(version, (table, old) => newIds[table].get(old) ?? old);
-      if (rowId === version.row_id && row === version.row && carried === version.carried) continue;
-      if (isOfNewRecord(session, version, { rowId, row })) continue;
-      write.run(rowId, row, carried, version.id);
-    }
-  }
+  for (const { id, rowId, row, carried } of versions) write.run(rowId, row, carried, id);
 }
 
 /**
@@ -49,32 +60,27 @@ export function renumberVersions(session: JobSession, newIds: NewIds): void {
  * otherwise. If both are called the same, it is if this job has kept it when it compared the databases of the home, and
  * an earlier one has moved the run.
  */
-function isOfNewRecord(
-  session: JobSession,
-  version: Version,
-  moved: { rowId: bigint | null; row: string },
-): boolean {
+function isOfNewRecord(session: JobSession, version: Version, newRow: string): boolean {
   const { sources, records, context } = session;
+  const { row_id: id, columns } = version;
   const record = records.find(({ table }) => table === version.table_name);
-  if (record === undefined || version.row_id === null || moved.rowId === null) return false;
-  const here = nameIn(record, version.columns, version.row);
-  const there = nameIn(record, version.columns, moved.row);
-  if (here === undefined || there === undefined) return false;
-  const { row_id: id } = version;
-  if (!sources.some((part) => namesAt(session, part, record, id).includes(here))) return false;
-  const ofMoved = namesAt(session, "completed", record, moved.rowId);
-  if (ofMoved.length > 0 && !ofMoved.includes(there)) return true;
+  if (record === undefined || id === null) return false;
+  const name = nameIn(record, columns, version.row);
+  if (name === undefined) return false;
+  if (!sources.some((part) => namesAt(session, part, record, id).includes(name))) return false;
+  const ofMoved = namesAt(session, "completed", record, id);
+  if (ofMoved.length > 0 && !ofMoved.includes(name)) return true;
   // A test that is only kept, and is called as before: the other one is called otherwise.
-  if (record.table === "tests" && ofMoved.length === 0 && here === there) return true;
-  return version.job_id === context.jobId && !isMovedBy(session, record, version.columns, moved);
+  if (record.table === "tests" && ofMoved.length === 0 && name === nameIn(record, columns, newRow))
+    return true;
+  return version.job_id === context.jobId && !isMovedBy(session, record, version);
 }
 
 /** Returns true if a job has moved the run that a row is of. */
 function isMovedBy(
   { db, context }: JobSession,
   { parent }: RecordPlan,
-  columns: string,
-  { rowId, row }: { rowId: bigint | null; row: string },
+  { row_id: rowId, row, columns }: Version,
 ): boolean {
   const owner = parent === null ? String(rowId) : splitLiterals(row)[namesOf(columns)?.indexOf(parent) ?? -1];
   if (owner === undefined || !isIdText(owner)) return false;

@@ -6,6 +6,7 @@ import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "..
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { childrenOf } from "../../records/child-index.ts";
+import { runOfKeptTest } from "../ids/kept-tests.ts";
 import type { JobSession } from "../session/job-session.ts";
 
 // Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored.
@@ -138,8 +139,9 @@ async function runsOfNewChildren(
   const { signal } = context;
   const seen = await session.read(() => seenUpTo({ db }, part, table));
   const last = () => preparedIds<[bigint], bigint | null>(db, lastOfNext(`${part}.${table}`, chunk));
-  const rowsOf = `SELECT DISTINCT (SELECT t.run_id FROM completed.tests AS t CROSS JOIN completed.mtjobs_runs AS r ON r.run_id = t.run_id
-       WHERE t.id = x.test_id AND r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id))
+  const rowsOf = `SELECT DISTINCT (SELECT r.run_id FROM completed.mtjobs_runs AS r
+       WHERE r.state = 'moved' AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = x.test_id)
+         AND r.run_id = coalesce((SELECT t.run_id FROM completed.tests AS t WHERE t.id = x.test_id), ${runOfKeptTest("x.test_id")}))
      FROM ${part}.${table} AS x WHERE x.id BETWEEN ? AND ?`;
   const read = () => preparedIds<[bigint, bigint], bigint | null>(db, rowsOf);
   const found: bigint[] = [];
@@ -185,13 +187,16 @@ function seenUpTo({ db }: Pick<JobSession, "db">, part: Source, table: string): 
 
 const reporting = ["test_steps", "test_data"] as const;
 
+/** Steps or data of a source, searched up to an id. */
+export type SearchedUpTo = readonly [part: Source, table: (typeof reporting)[number], id: bigint];
+
 /**
  * Returns up to which ids steps and data count as searched once `writeSeen` commits: call before the search. Only below
  * the guards: above them Megatest gives an id again when its row was the highest and is deleted.
  */
-export function readSeen(session: JobSession): [string, string, bigint][] {
+export function readSeen(session: JobSession): SearchedUpTo[] {
   return session.sources.flatMap((part) =>
-    reporting.map((table): [string, string, bigint] => {
+    reporting.map((table): SearchedUpTo => {
       const { highest, guard } = endsOf(session, part, table);
       return [part, table, highest < guard ? highest : guard];
     }),
@@ -217,7 +222,7 @@ function endsOf({ db }: JobSession, part: Source, table: (typeof reporting)[numb
   return { highest: largestId(db, `${part}.${table}`) ?? 0n, guard: ids[table] ?? 0n };
 }
 
-export function writeSeen(session: JobSession, seen: readonly [string, string, bigint][]): void {
+export function writeSeen(session: JobSession, seen: readonly SearchedUpTo[]): void {
   session.commitOnce("completed", () => {
     const write = session.db.prepare("INSERT OR REPLACE INTO completed.mtjobs_seen VALUES (?, ?, ?)");
     for (const entry of seen) write.run(...entry);

@@ -31,11 +31,16 @@ interface LargeCut {
 /** Index entries read in one statement: a millisecond or two of a shared lock. */
 const gatherChunk = 20_000;
 
-/** Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns the number per run. */
+/**
+ * Fills `temp.batch_tests` with the tests of `runs` in all `parts`; returns the number per run.
+ *
+ * @param gatherMore adds others of these runs
+ */
 export function gatherTests(
   db: Connection,
   runs: readonly bigint[],
   parts: readonly Part[],
+  gatherMore: (db: Connection) => void = () => {},
 ): Map<bigint, number> {
   clearTempTables(db, "batch_runs", "batch_tests");
   const note = prepared(db, "INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
@@ -57,6 +62,7 @@ export function gatherTests(
     if (have < gatherChunk) continue;
     for (let offset = gatherChunk; offset < (total.get() ?? 0); offset += gatherChunk) gather.run(offset);
   }
+  gatherMore(db);
   const counts = new Map(runs.map((run) => [run, 0]));
   for (const [run, count] of prepared<[], [bigint, bigint]>(
     db,

@@ -6,6 +6,7 @@ import { fileNames, type Source } from "../../area-db/databases.ts";
 import { indexChildren } from "../../records/child-index.ts";
 import { rowLiteral } from "../../records/row-sql.ts";
 import { lastKept } from "../../records/superseded.ts";
+import { gatherKeptTests } from "../ids/kept-tests.ts";
 import { runsOfReusedIds } from "../ids/reused-ids.ts";
 import { LargeTests } from "../slices/large-tests.ts";
 import { enterSlice, gatherTests, type Slice, SliceCutter } from "../slices/slices.ts";
@@ -49,6 +50,8 @@ export interface Removal {
    * as changed, unless a part of it has been removed.
    */
   mergeChanged: boolean;
+  /** Steps and data of tests that are only kept go, too: they came since the run moved. */
+  withKeptTests?: boolean;
   /** The runs were restored and leave again: where clients write, what differs from the copy counts as written since. */
   restored?: boolean | undefined;
   /** `lastKept` before the runs were copied. Without it no version counts as left out by the copy. */
@@ -89,7 +92,14 @@ export class Remover {
     this.#slices = new SliceRemover(session);
   }
 
-  async remove({ runs, mergeChanged, restored = false, keptSince, readAt }: Removal): Promise<RemovalReport> {
+  async remove({
+    runs,
+    mergeChanged,
+    withKeptTests = false,
+    restored = false,
+    keptSince,
+    readAt,
+  }: Removal): Promise<RemovalReport> {
     const { db, part, records, batchSize } = this.#session;
     const report = emptyRemoval();
     this.#readAt = readAt;
@@ -102,7 +112,9 @@ export class Remover {
       assertCopied(db, runs);
       noteSeenRuns(this.#session, mergeChanged ? runs : []);
     });
-    const counts = await this.#session.read(() => gatherTests(db, runs, [part, "completed"]));
+    const counts = await this.#session.read(() =>
+      gatherTests(db, runs, [part, "completed"], withKeptTests ? gatherKeptTests : undefined),
+    );
     const large = await this.#session.read(() => new LargeTests(db, part, records));
     const size = () => batchSize.size;
     const cutter = new SliceCutter(db, counts, size, { tests: large, order: "children-first" });

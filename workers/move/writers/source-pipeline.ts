@@ -66,6 +66,7 @@ export class SourcePipeline {
       const report = await writer.remove({
         runs: left,
         mergeChanged: mergeChanged || index > 0,
+        withKeptTests: mergeChanged,
         restored,
         keptSince,
         // The ref was not read completely for the copies.
