@@ -37,11 +37,11 @@ export async function finishInterrupted(session: LeasedSession, payload: MovePay
   }
   await finishReduces(session, payload.deadAfter);
   await finishRestores(session, payload);
-  await finishPurges(session);
   await undoImports(session);
 }
 
-async function finishPurges(session: LeasedSession): Promise<void> {
+/** Call when ids are repaired: the ids of its tests tell which versions are a purged run's. */
+export async function finishPurges(session: LeasedSession): Promise<void> {
   const purging = await runsIn(session, "purging");
   if (purging.length === 0) return;
   await deletePurged(session, purging, await supersededOfRuns(session));

@@ -15,7 +15,7 @@ import { copyAreaRows } from "./copy-area-rows.ts";
 import { repairIdClashes } from "./ids/id-clashes.ts";
 import { LeasedSession } from "./leased-session.ts";
 import { historyLine, recordFailure, recordResult, sidesAfter } from "./record-outcome.ts";
-import { finishInterrupted } from "./recover.ts";
+import { finishInterrupted, finishPurges } from "./recover.ts";
 import { describeResult, fileSizes } from "./report.ts";
 import { adoptCounts, recount } from "./run-accounting.ts";
 import { type JobSession, jobSetup } from "./session/job-session.ts";
@@ -115,6 +115,7 @@ export async function recover(session: LeasedSession, payload: MovePayload): Pro
   await finishInterrupted(session, payload);
   await noteSeen(session);
   await repairIdClashes(session);
+  await finishPurges(session);
   await collectLateRows(session);
   session.context.failpoint("late-collected");
 }

@@ -133,6 +133,23 @@ describe("versions of the steps and data of a test that is only kept", () => {
     expect(versions(completedDb(area))).toEqual([]);
   });
 
+  it.each(["never moved", "was restored"])(
+    "leave those of another run that has its id below the guards, as before an upgrade, and %s",
+    async (how) => {
+      const { area, test } = await areaWithKeptTest();
+      reuse(area, test);
+      if (how === "never moved") {
+        makeRefillDue(area);
+        await runReduce(area, nothing);
+      } else {
+        await runReduce(area, { runname: "anew" });
+        await runRestore(area, { runname: "anew" });
+      }
+      await purged(area, 3, false);
+      expect(ofNine(completedDb(area))).toBe(1);
+    },
+  );
+
   it.each<{ purges: number[] }>([{ purges: [9] }, { purges: [3, 9] }])(
     "stay where the id came to another run below the guards, as before an upgrade: purge of $purges",
     async ({ purges }) => {
@@ -216,5 +233,62 @@ describe("the id of a test that is only kept", () => {
     expect(completedColumn(area, `SELECT run_id FROM tests WHERE id = ${late}`)).toHaveLength(1);
     expect(versions(completedDb(area)).map(({ row_id }) => row_id)).not.toContain(late);
     expect(versions(await purged(area, result.runs[0]?.id))).toHaveLength(2);
+  });
+
+  it("is a new one where it is given out again in the job that kept the test", async () => {
+    const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+    await runReduce(area, { runname: undefined, runId: [3] });
+    const [name] = completedColumn(area, "SELECT testname FROM tests WHERE run_id = 3 AND item_path = ''");
+    const client = openClient(area.cacheDb);
+    const moved = Number(completedColumn(area, "SELECT min(id) FROM tests WHERE run_id = 3")[0]);
+    client.reportStep(moved, "late", "end", "0", "late word");
+    settleTimes(area);
+    let [late, live] = [0, 0];
+    const registerLate = firstTime("guarded-in-area", () => {
+      late = client.registerTest(3, String(name));
+      client.setState(late, "COMPLETED", "PASS", "late one");
+    });
+    const registerNew = firstTime("committed-in-cache", () => {
+      live = client.registerTest(client.registerRun(target, "anew"), "anew");
+    });
+    const failpoint = (step: string) => {
+      registerLate(step);
+      registerNew(step);
+    };
+    await runReduce(area, nothing, { failpoint });
+    client.close();
+    expect(live).toBe(late);
+    expect(versions(completedDb(area)).map(({ row_id }) => row_id)).not.toContain(late);
+  });
+
+  it("means the test that has it in the cache: nothing of that is taken for a late report", async () => {
+    const area = newArea({ ...atRest, runs: 3, testsPerRun: 3 });
+    const test = Number(readRows(area.cacheDb, "SELECT max(id) AS id FROM tests WHERE run_id = 3")[0]?.id);
+    const say = (place: "cache" | "area", table: string, id: number, comment: string) =>
+      edit(area, [place], (db) =>
+        db.prepare(`UPDATE ${table} SET comment = ? WHERE id = ?`).run(comment, id),
+      );
+    // A due refill has versions kept before anything has moved.
+    say("cache", "tests", test, "here");
+    say("area", "tests", test, "there");
+    makeRefillDue(area);
+    await runReduce(area, nothing);
+    edit(area, everywhere, (db) =>
+      db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; DELETE FROM test_data WHERE test_id = ${test};
+        DELETE FROM tests WHERE id = ${test}`),
+    );
+    reuse(area, test);
+    makeRefillDue(area);
+    await runReduce(area, nothing);
+    for (const place of ["cache", "area"] as const) say(place, "test_steps", 5_000_000, "of nine");
+    await runReduce(area, { runname: undefined, runId: [3] });
+    const client = openClient(area.cacheDb);
+    client.reportStep(Number(completedColumn(area, "SELECT min(id) FROM tests")[0]), "late", "end", "0");
+    client.close();
+    settleTimes(area);
+    expect((await runReduce(area, nothing)).result.late).toBe(1);
+    expect(readColumn(area.cacheDb, "SELECT comment FROM test_steps WHERE id = 5000000")).toEqual([
+      "of nine",
+    ]);
   });
 });

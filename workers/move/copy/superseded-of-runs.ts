@@ -87,23 +87,26 @@ function parentOf({ row, columns, values }: Version, { parent }: RecordShape): b
   return isIdText(literal) ? BigInt(literal) : undefined;
 }
 
+/** Returns ids of tests with the runs that have them; of completed-runs.db's also where Megatest has them. */
 async function runsOfTests(
   session: JobSession,
   part: "completed" | "export",
   tests: readonly bigint[],
 ): Promise<[test: bigint, run: bigint][]> {
   const found: [bigint, bigint][] = [];
-  const read = () =>
-    prepared<[string], [bigint, bigint]>(
-      session.db,
-      `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN ${part}.tests AS t ON t.id = j.value
-       WHERE typeof(t.run_id) = 'integer'`,
-    )
-      .safeIntegers()
-      .raw();
-  for (let from = 0; from < tests.length; from += chunk) {
-    const ids = idList(tests.slice(from, from + chunk));
-    for (const row of await session.read(() => read().all(ids))) found.push(row);
+  for (const each of part === "export" ? [part] : [part, ...session.sources]) {
+    const read = () =>
+      prepared<[string], [bigint, bigint]>(
+        session.db,
+        `SELECT t.id, t.run_id FROM json_each(?) AS j CROSS JOIN ${each}.tests AS t ON t.id = j.value
+         WHERE typeof(t.run_id) = 'integer'`,
+      )
+        .safeIntegers()
+        .raw();
+    for (let from = 0; from < tests.length; from += chunk) {
+      const ids = idList(tests.slice(from, from + chunk));
+      for (const row of await session.read(() => read().all(ids))) found.push(row);
+    }
   }
   return found;
 }

@@ -8,7 +8,7 @@ import type { Source } from "../../area-db/databases.ts";
 import { planOf } from "../../records/record-session.ts";
 import { columnList } from "../../records/row-sql.ts";
 import type { JobSession } from "../session/job-session.ts";
-import { type GuardIds, guardKept, guardsHold, hasIdsToGuard, raiseGuards } from "./id-guards.ts";
+import { areKeptGuarded, type GuardIds, guardsHold, hasIdsToGuard, raiseGuards } from "./id-guards.ts";
 import { reusedKeptTests, type SharedKeptTests, sharedKeptTests } from "./kept-tests.ts";
 import { versionsUnder, writeVersions } from "./renumber-versions.ts";
 import { forgetRepair, isRepairPending, setRepairFlag } from "./repair-flag.ts";
@@ -27,15 +27,14 @@ export async function repairIdClashes(session: JobSession): Promise<number> {
   const held = await session.read(() => guardsHold(session));
   const standIns = await session.read(() => hasNewRunUnderOldId(session));
   const pending = await session.read(() => isRepairPending(session));
-  if (held && !standIns && !pending) {
-    await guardKept(session);
-    return 0;
-  }
+  const mayClash = !held || standIns || pending;
+  // A kept id above the guards may have been given out again; those of rows are below them.
+  if (!mayClash && (await session.read(() => areKeptGuarded(session)))) return 0;
   // From here on guards may hold while clashes remain: if this job dies, the next must check again.
   await session.read(() => setRepairFlag(session));
   // Guards first: then no id of a moved row can be reused, and the ids recorded are complete.
   const raised = await session.read(() => raiseGuards(session));
-  const room = await noteSharedIds(session);
+  const room = await noteSharedIds(session, mayClash);
   const kept = await sharedKeptTests(session);
   room.tests += BigInt(kept.size);
   context.failpoint("clash-noted");
@@ -65,13 +64,17 @@ function hasNewRunUnderOldId(session: JobSession): boolean {
   );
 }
 
-/** Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table. */
-async function noteSharedIds(session: JobSession): Promise<GuardIds> {
+/**
+ * Copies, for every id in use on both sides, the source's identifying columns; returns the counts by table.
+ *
+ * @param mayClash false: none is
+ */
+async function noteSharedIds(session: JobSession, mayClash: boolean): Promise<GuardIds> {
   const counts: Partial<GuardIds> = {};
   for (const table of identifiedTables) {
     session.db.exec(`DROP TABLE IF EXISTS temp.shared_${table};
       CREATE TEMP TABLE shared_${table} (id INTEGER, ${columnList(identityOf(planOf(session, table)))})`);
-    for (const part of session.sources) await noteSharedIn(session, part, table);
+    if (mayClash) for (const part of session.sources) await noteSharedIn(session, part, table);
     const count = preparedIds<[]>(session.db, `SELECT count(DISTINCT id) FROM temp.shared_${table}`);
     counts[table] = count.get() ?? 0n;
   }

@@ -36,17 +36,11 @@ export function guardsHold({ db, sources }: Pick<JobSession, "db" | "sources">):
 }
 
 /** Returns true if the guards are also above the ids of all kept versions. */
-function areKeptGuarded({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
+export function areKeptGuarded({ db, sources }: Pick<JobSession, "db" | "sources">): boolean {
   return sources.every((part) => {
     const { ids } = readHidden(db, part, guardName);
     return identifiedTables.every((table) => (ids[table] ?? 0n) > largestKept(db, table));
   });
-}
-
-/** Raises the guards unless they are above the ids of all kept versions. */
-export async function guardKept(session: JobSession): Promise<void> {
-  if (await session.read(() => areKeptGuarded(session))) return;
-  await session.read(() => raiseGuards(session));
 }
 
 /** SQL: versions are kept, and a run had moved once: a restored run has left its own, and what it had may have another id. */
@@ -59,11 +53,15 @@ export function hasIdsToGuard({ db }: Pick<JobSession, "db">): boolean {
   return prepared<[], number>(db, sql).pluck().get() === 1;
 }
 
-/** Returns true if a clean-up has removed guards: ids may have been reused since. */
+/**
+ * Returns true if a clean-up has removed guards, or the first ones come after versions were kept: ids of these may have
+ * been reused since.
+ */
 function areGuardsLost({ db, sources }: JobSession): boolean {
-  const anyMoved = `SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying') OR ${hasKeptOfMoved}`;
+  const any = `SELECT EXISTS (SELECT 1 FROM completed.mtjobs_runs WHERE state <> 'copying')
+    OR EXISTS (SELECT 1 FROM completed.mtjobs_superseded)`;
   if (sources.every((part) => readGuards(db, part) !== undefined)) return false;
-  return prepared<[], number>(db, anyMoved).pluck().get() === 1;
+  return prepared<[], number>(db, any).pluck().get() === 1;
 }
 
 /** Returns true if these ids are below the guards, so that Megatest gives none of them to another row. */

@@ -1,5 +1,6 @@
 import { type Connection, prepared } from "../../../shared/sqlite/connection.ts";
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
+import type { Source } from "../../area-db/databases.ts";
 import { planOf } from "../../records/record-session.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { type KeptVersion, underNewIds } from "./kept-version.ts";
@@ -19,15 +20,27 @@ const runOf = "CAST(p.carried AS INTEGER)";
 export const runOfKeptTest = (test: string): string =>
   `(SELECT ${runOf} FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = ${test})`;
 
-/** Adds those of the runs in `temp.batch_runs` to `temp.batch_tests`: steps and data still come for them. */
-export function gatherKeptTests(db: Connection): void {
-  prepared(
+/**
+ * Adds those of the runs in `temp.batch_runs` to `temp.batch_tests`: steps and data still come for them. Not if Megatest
+ * has a test of that id: then they are that one's.
+ */
+export function gatherKeptTests(db: Connection, part: Source): void {
+  const kept = prepared<[], [run: bigint, test: bigint]>(
     db,
-    `INSERT OR IGNORE INTO temp.batch_tests (run_id, id)
-     SELECT ${runOf}, p.row_id FROM completed.mtjobs_superseded AS p
+    `SELECT DISTINCT ${runOf}, p.row_id FROM completed.mtjobs_superseded AS p
      WHERE p.table_name = 'tests' AND p.row_id IS NOT NULL AND ${runOf} IN (SELECT id FROM temp.batch_runs)
        AND NOT EXISTS (SELECT 1 FROM completed.tests AS d WHERE d.id = p.row_id)`,
-  ).run();
+  )
+    .safeIntegers()
+    .raw()
+    .all();
+  // Each by a statement of its own, which locks the source for a moment.
+  const isThere = prepared<[bigint], number>(db, `SELECT 1 FROM ${part}.tests WHERE id = ?`).pluck();
+  const add = prepared<[bigint, bigint]>(
+    db,
+    "INSERT OR IGNORE INTO temp.batch_tests (run_id, id) VALUES (?, ?)",
+  );
+  for (const [run, test] of kept) if (isThere.get(test) === undefined) add.run(run, test);
 }
 
 /** Ids of tests that are only kept, with what the sources' tests under these ids are called. */

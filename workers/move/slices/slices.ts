@@ -40,7 +40,7 @@ export function gatherTests(
   db: Connection,
   runs: readonly bigint[],
   parts: readonly Part[],
-  gatherMore: (db: Connection) => void = () => {},
+  gatherMore: () => void = () => {},
 ): Map<bigint, number> {
   clearTempTables(db, "batch_runs", "batch_tests");
   const note = prepared(db, "INSERT OR IGNORE INTO temp.batch_runs VALUES (?)");
@@ -62,7 +62,7 @@ export function gatherTests(
     if (have < gatherChunk) continue;
     for (let offset = gatherChunk; offset < (total.get() ?? 0); offset += gatherChunk) gather.run(offset);
   }
-  gatherMore(db);
+  gatherMore();
   const counts = new Map(runs.map((run) => [run, 0]));
   for (const [run, count] of prepared<[], [bigint, bigint]>(
     db,
