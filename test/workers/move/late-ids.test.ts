@@ -10,7 +10,7 @@ import {
   removeRuns,
   settleTimes,
 } from "../../support/area.ts";
-import { atRest, firstTime, runReduce } from "../../support/queue.ts";
+import { atRest, firstTime, runReduce, runRestore } from "../../support/queue.ts";
 
 const nothing = { runname: "no such run" };
 
@@ -121,4 +121,54 @@ describe("a late step", () => {
       expect(readColumn(area.cacheDb, "SELECT id FROM test_steps WHERE comment = 'late word'")).toEqual([]);
     },
   );
+
+  it("of a test that is only kept is kept, too, if it comes while the run is restored, and so is another row", async () => {
+    const { area } = await movedArea();
+    const [name] = completedColumn(area, "SELECT testname FROM tests WHERE run_id = 3 AND item_path = ''");
+    const client = openClient(area.cacheDb);
+    const again = client.registerTest(3, String(name));
+    client.setState(again, "COMPLETED", "PASS", "a client that lost the run");
+    settleTimes(area);
+    await runReduce(area, nothing);
+    await runRestore(area, { runname: undefined, runId: [3] });
+    client.reportStep(again, "late", "end", "0", "late word");
+    const newer = client.registerRun({ sysname: "u", fsname: "n", datapath: "d" }, "anew");
+    client.setState(client.registerTest(newer, "anew"), "COMPLETED", "PASS");
+    client.close();
+    edit(area, ["cache"], (db) =>
+      db.exec(
+        `INSERT INTO archives (test_id, state, status, archive_path) VALUES (${again}, 'a', 'b', 'late word')`,
+      ),
+    );
+    // A job that raises the guards, and one that finds a run moved: it counts the step as searched.
+    await runReduce(area, { runname: "anew" });
+    await runReduce(area, nothing);
+    await runReduce(area, { runname: undefined, runId: [3] });
+    await runReduce(area, nothing);
+    const kept = completedColumn(
+      area,
+      "SELECT table_name FROM mtjobs_superseded WHERE row LIKE '%late word%' ORDER BY 1",
+    );
+    expect(kept).toEqual(["archives", "test_steps"]);
+    for (const table of kept)
+      expect(readColumn(area.cacheDb, `SELECT id FROM ${table} WHERE test_id = ${again}`)).toEqual([]);
+  });
+
+  it("and other rows that a reduce leaves of a test that lost to another are collected by the next job", async () => {
+    const { area } = await movedArea();
+    const test = Number(readColumn(area.cacheDb, "SELECT max(id) FROM tests WHERE run_id = 2")[0]);
+    await runReduce(area, nothing);
+    // Started again under another id, not synced yet; a clean-up leaves its data.
+    edit(area, ["cache"], (db) =>
+      db.exec(`DELETE FROM test_steps WHERE test_id = ${test}; UPDATE tests SET id = id + 100 WHERE id = ${test};
+        UPDATE test_data SET comment = 'newer' WHERE test_id = ${test}`),
+    );
+    await runReduce(area, { runname: undefined, runId: [2] });
+    await runReduce(area, nothing);
+    for (const file of [area.cacheDb, area.refDb, area.megatestDb])
+      expect(readColumn(file, `SELECT id FROM test_data WHERE test_id = ${test}`)).toEqual([]);
+    expect(
+      completedColumn(area, "SELECT count(*) FROM mtjobs_superseded WHERE row LIKE '%newer%'")[0],
+    ).toBeGreaterThan(0);
+  });
 });

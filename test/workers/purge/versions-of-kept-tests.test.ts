@@ -27,7 +27,8 @@ const target = { sysname: "u", fsname: "n", datapath: "d" };
 const completedDb = ({ directory }: SampleArea) => join(directory, "completed-runs.db");
 const versions = (file: string) =>
   readRows(file, "SELECT table_name, row_id, row FROM mtjobs_superseded ORDER BY id");
-const childrenIn = (file: string) => versions(file).filter(({ table_name }) => table_name !== "tests").length;
+const childrenIn = (file: string) =>
+  versions(file).filter(({ table_name }) => table_name === "test_steps" || table_name === "test_data").length;
 
 /** Returns the export's file; empty without one. */
 async function purged(area: SampleArea, run: unknown, directory: string | false = temporaryDirectory()) {

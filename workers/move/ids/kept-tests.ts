@@ -2,6 +2,7 @@ import { type Connection, prepared } from "../../../shared/sqlite/connection.ts"
 import { preparedIds } from "../../../shared/sqlite/ids.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { planOf } from "../../records/record-session.ts";
+import { lastKept } from "../../records/superseded.ts";
 import type { JobSession } from "../session/job-session.ts";
 import { type KeptVersion, underNewIds } from "./kept-version.ts";
 import { nameIn, namesAt } from "./name-of-version.ts";
@@ -20,27 +21,51 @@ const runOf = "CAST(p.carried AS INTEGER)";
 export const runOfKeptTest = (test: string): string =>
   `(SELECT ${runOf} FROM completed.mtjobs_superseded AS p WHERE p.table_name = 'tests' AND p.row_id = ${test})`;
 
-/**
- * Adds those of the runs in `temp.batch_runs` to `temp.batch_tests`: steps and data still come for them. Not if Megatest
- * has a test of that id: then they are that one's.
- */
-export function gatherKeptTests(db: Connection, part: Source): void {
-  const kept = prepared<[], [run: bigint, test: bigint]>(
+/** By run, as of the version with the highest id then. */
+const known = new WeakMap<Connection, { upTo: bigint; tests: ReadonlyMap<bigint, readonly bigint[]> }>();
+
+/** Returns the tests of a run that are only kept. Reads all versions of tests once for as long as none is added. */
+export function keptTestsOf(db: Connection, run: bigint): readonly bigint[] {
+  const upTo = lastKept(db);
+  let found = known.get(db);
+  if (found?.upTo !== upTo) {
+    found = { upTo, tests: readKeptTests(db) };
+    known.set(db, found);
+  }
+  return found.tests.get(run) ?? [];
+}
+
+function readKeptTests(db: Connection): Map<bigint, bigint[]> {
+  const rows = prepared<[], [run: bigint, test: bigint]>(
     db,
     `SELECT DISTINCT ${runOf}, p.row_id FROM completed.mtjobs_superseded AS p
-     WHERE p.table_name = 'tests' AND p.row_id IS NOT NULL AND ${runOf} IN (SELECT id FROM temp.batch_runs)
+     WHERE p.table_name = 'tests' AND p.row_id IS NOT NULL
        AND NOT EXISTS (SELECT 1 FROM completed.tests AS d WHERE d.id = p.row_id)`,
   )
     .safeIntegers()
     .raw()
     .all();
-  // Each by a statement of its own, which locks the source for a moment.
-  const isThere = prepared<[bigint], number>(db, `SELECT 1 FROM ${part}.tests WHERE id = ?`).pluck();
+  const tests = new Map<bigint, bigint[]>();
+  for (const [run, test] of rows) tests.set(run, [...(tests.get(run) ?? []), test]);
+  return tests;
+}
+
+/**
+ * Adds those of `runs` to `temp.batch_tests`: steps and data still come for them. Not if Megatest has a test of that id:
+ * then they are that one's.
+ */
+export function gatherKeptTests(db: Connection, part: Source, runs: readonly bigint[]): void {
   const add = prepared<[bigint, bigint]>(
     db,
     "INSERT OR IGNORE INTO temp.batch_tests (run_id, id) VALUES (?, ?)",
   );
-  for (const [run, test] of kept) if (isThere.get(test) === undefined) add.run(run, test);
+  for (const run of runs)
+    for (const test of keptTestsOf(db, run)) if (!isTestIn(db, part, test)) add.run(run, test);
+}
+
+/** A statement of its own: it locks the source for a moment. */
+export function isTestIn(db: Connection, part: Source, test: bigint): boolean {
+  return prepared<[bigint], number>(db, `SELECT 1 FROM ${part}.tests WHERE id = ?`).get(test) !== undefined;
 }
 
 /** Ids of tests that are only kept, with what the sources' tests under these ids are called. */

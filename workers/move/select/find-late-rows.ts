@@ -6,7 +6,7 @@ import { idAfter, idList, largestId, lastOfNext, preparedIds, walkIds } from "..
 import { lowestId } from "../../../shared/sqlite/run-id.ts";
 import type { Source } from "../../area-db/databases.ts";
 import { childrenOf } from "../../records/child-index.ts";
-import { runOfKeptTest } from "../ids/kept-tests.ts";
+import { isTestIn, keptTestsOf, runOfKeptTest } from "../ids/kept-tests.ts";
 import type { JobSession } from "../session/job-session.ts";
 
 // Finds rows of moved runs that are still, or again, in a source: late rows, and rows that a sync restored.
@@ -48,9 +48,12 @@ async function hasRows(session: JobSession, part: Source, run: bigint): Promise<
   const byTest = childrenBy(session, part, "test_id");
   if (byTest.length === 0) return false;
   const ofTests = () => existsSql(db, byTest);
-  const tests = await session.read(() =>
+  const moved = await session.read(() =>
     preparedIds<[bigint]>(db, "SELECT id FROM completed.tests WHERE run_id = ?").all(run),
   );
+  // Of those that are only kept, too, unless Megatest has another test of that id.
+  const kept = await session.read(() => keptTestsOf(db, run).filter((test) => !isTestIn(db, part, test)));
+  const tests = [...moved, ...kept];
   for (let from = 0; from < tests.length; from += chunk) {
     const ids = idList(tests.slice(from, from + chunk));
     if ((await session.read(() => ofTests().get({ ids }))) === 1) return true;
@@ -164,8 +167,8 @@ function runsOfMappedChildren(
   const run =
     parent === "run_id"
       ? "SELECT k.parent AS run_id"
-      : `SELECT t.run_id FROM completed.tests AS t WHERE t.id = k.parent
-           AND NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = k.parent)`;
+      : `SELECT coalesce((SELECT t.run_id FROM completed.tests AS t WHERE t.id = k.parent), ${runOfKeptTest("k.parent")})
+           WHERE NOT EXISTS (SELECT 1 FROM ${part}.tests AS p WHERE p.id = k.parent)`;
   return preparedIds<[]>(
     db,
     `SELECT DISTINCT (${run}) AS run FROM temp.children AS k

@@ -113,7 +113,12 @@ export class Remover {
       noteSeenRuns(this.#session, mergeChanged ? runs : []);
     });
     const counts = await this.#session.read(() =>
-      gatherTests(db, runs, [part, "completed"], withKeptTests ? () => gatherKeptTests(db, part) : undefined),
+      gatherTests(
+        db,
+        runs,
+        [part, "completed"],
+        withKeptTests ? () => gatherKeptTests(db, part, runs) : undefined,
+      ),
     );
     const large = await this.#session.read(() => new LargeTests(db, part, records));
     const size = () => batchSize.size;
