@@ -54,6 +54,22 @@ describe("guards of ids", () => {
     expect(await hold(area)).toBe(false);
   });
 
+  it("that are raised above the id of a kept version have ids compared: it may have been given out again", async () => {
+    const area = await reducedArea();
+    const kept = guardId(area) + 5;
+    editCompleted(
+      area,
+      `INSERT INTO mtjobs_superseded (table_name, row_id, source, reason, job_id, at, columns, row, carried)
+       VALUES ('test_data', ${kept}, 'cache', 'older', 'j', 1, '["id"]', '${kept}', '')`,
+    );
+    await withMove(area, async (session) => {
+      expect(isRepairPending(session)).toBe(false);
+      await guardAgain(session);
+      expect(isRepairPending(session)).toBe(true);
+    });
+    expect(guardId(area)).toBeGreaterThan(kept);
+  });
+
   it("guard every id below their own", async () => {
     const area = await reducedArea();
     const id = BigInt(guardId(area));

@@ -64,6 +64,12 @@ function areGuardsLost({ db, sources }: JobSession): boolean {
   return prepared<[], number>(db, any).pluck().get() === 1;
 }
 
+/** Returns true if a kept id is above guards that stand: it may have been given out again since its row was removed. */
+function areKeptAbove(session: JobSession): boolean {
+  const { db, sources } = session;
+  return sources.every((part) => readGuards(db, part) !== undefined) && !areKeptGuarded(session);
+}
+
 /** Returns true if these ids are below the guards, so that Megatest gives none of them to another row. */
 export function areGuarded(
   session: Pick<JobSession, "db" | "sources" | "fresh">,
@@ -90,7 +96,7 @@ function highestId(db: Connection, part: string, table: IdentifiedTable): bigint
  */
 export function raiseGuards(session: JobSession, room: Partial<GuardIds> = {}): GuardIds {
   const { db, sources } = session;
-  if (areGuardsLost(session)) setRepairFlag(session);
+  if (areGuardsLost(session) || areKeptAbove(session)) setRepairFlag(session);
   let ids: GuardIds | undefined;
   for (const part of sources) {
     // The other databases are read before this one is locked.

@@ -46,7 +46,11 @@ function readKeptTests(db: Connection): Map<bigint, bigint[]> {
     .raw()
     .all();
   const tests = new Map<bigint, bigint[]>();
-  for (const [run, test] of rows) tests.set(run, [...(tests.get(run) ?? []), test]);
+  for (const [run, test] of rows) {
+    const ofRun = tests.get(run);
+    if (ofRun === undefined) tests.set(run, [test]);
+    else ofRun.push(test);
+  }
   return tests;
 }
 
