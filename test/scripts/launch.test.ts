@@ -70,7 +70,7 @@ test("a launcher without a program to launch tells how it is used and exits 2", 
   const { status, stderr } = await new Machine().run([join(root, "scripts", "launch.mjs"), "toString"]);
   expect(status).toBe(2);
   expect(stderr).toContain(
-    "demo|test|unit|faults|installs|limits|torture|powercut|fuzz|mutation|image-test|machines|bench|pictures|pages|figures|structure",
+    "demo|test|unit|faults|installs|limits|torture|powercut|stories|fuzz|mutation|image-test|machines|bench|pictures|pages|figures|structure",
   );
 });
 
