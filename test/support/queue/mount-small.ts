@@ -49,7 +49,12 @@ export function unmountAll(directory: string): void {
 export function fillBut(directory: string, kilobytes: number): () => void {
   const ballast = join(directory, "ballast");
   const { bavail, bsize } = statfsSync(directory);
-  writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+  try {
+    writeFileSync(ballast, Buffer.alloc(Math.max(0, bavail * bsize - kilobytes * 1024)));
+  } catch (error) {
+    // Another process has written meanwhile: then it is full.
+    if ((error as NodeJS.ErrnoException).code !== "ENOSPC") throw error;
+  }
   return () => rmSync(ballast);
 }
 
