@@ -118,7 +118,7 @@ export function emptyCompleted(sources: readonly SchemaSource[]): EmptyCompleted
   const before = known.get(key);
   if (before !== undefined) return before;
   const made = makeEmpty(sources);
-  // A site changes its schema meanwhile: this is not what the text makes.
+  // A site has changed its schema meanwhile: this is not what the text makes.
   if (read() !== key) return emptyCompleted(sources);
   if (known.size >= mostKnown) known.clear();
   known.set(key, made);

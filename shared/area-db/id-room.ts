@@ -53,7 +53,10 @@ export function largestReference(db: Connection, part: Part, table: IdentifiedTa
   return found.reduce((most, id) => (id > most ? id : most), 0n);
 }
 
-/** Returns the largest id of a table's rows of which completed-runs.db keeps versions, 0 if there is none. */
+/**
+ * Returns the largest id of a table's rows of which completed-runs.db keeps versions, 0 if there is none. One near the
+ * end does not count: no guard could stand above it.
+ */
 export function largestKept(db: Connection, table: IdentifiedTable): bigint {
   return (
     preparedIds<[string, bigint], bigint | null>(

@@ -34,7 +34,7 @@ export class LeasedSession extends JobSession {
   /** Begun by the first step that needs it: a server may have started while a migration was resolved. */
   writing: Writing | undefined;
 
-  /** See `noteSeen`. */
+  /** How far steps and data count as searched once this job has searched; see `noteSeen`. */
   seen: readonly SearchedUpTo[] = [];
 
   constructor({ cache, ...options }: LeasedSessionOptions) {

@@ -1,6 +1,6 @@
 import { type IdentifiedTable, identifiedTables } from "../../shared/area-db/record-tables.ts";
 import { type Connection, prepared, quoteText } from "../../shared/sqlite/connection.ts";
-import { largestId, preparedIds } from "../../shared/sqlite/ids.ts";
+import { type IdRange, largestId, preparedIds } from "../../shared/sqlite/ids.ts";
 import { areGuarded, type GuardIds, raiseGuards } from "../move/ids/id-guards.ts";
 import { setRepairFlag } from "../move/ids/repair-flag.ts";
 import type { JobSession } from "../move/session/job-session.ts";
@@ -74,26 +74,30 @@ async function isAnyTaken(session: JobSession): Promise<boolean> {
 
 /** Returns true if a row of the area names the export's run or a test of it: left behind by a record that had the id. */
 async function isAnyNamed(session: JobSession): Promise<boolean> {
-  const { db, sources, records } = session;
-  for (const table of ["runs", "tests"] as const) {
-    const parent = table === "runs" ? "run_id" : "test_id";
-    for await (const range of session.idRanges(idsOf(table), chunk)) {
-      for (const part of sources) {
-        for (const record of records.filter(
-          (each) => each.parent === parent && each.columnsIn(part).length > 0,
-        )) {
-          const named = `(SELECT id FROM ${idsOf(table)} WHERE id BETWEEN ? AND ?)`;
-          const found = () =>
-            prepared<[bigint, bigint], number>(
-              db,
-              `SELECT EXISTS (SELECT 1 FROM ${childrenOf(part, record, named, "x")})`,
-            ).pluck();
-          if ((await session.read(() => found().get(...range))) === 1) return true;
-        }
-      }
-    }
+  for (const [table, parent] of [
+    ["runs", "run_id"],
+    ["tests", "test_id"],
+  ] as const) {
+    const named = `(SELECT id FROM ${idsOf(table)} WHERE id BETWEEN ? AND ?)`;
+    const children = session.records.filter((record) => record.parent === parent);
+    const rows = session.sources.flatMap((part) =>
+      children
+        .filter((record) => record.columnsIn(part).length > 0)
+        .map((record) => childrenOf(part, record, named, "x")),
+    );
+    for await (const range of session.idRanges(idsOf(table), chunk))
+      for (const from of rows) if (await session.read(() => exists(session.db, from, range))) return true;
   }
   return false;
+}
+
+function exists(db: Connection, from: string, range: IdRange): boolean {
+  const sql = `SELECT EXISTS (SELECT 1 FROM ${from})`;
+  return (
+    prepared<[bigint, bigint], number>(db, sql)
+      .pluck()
+      .get(...range) === 1
+  );
 }
 
 /** SQL: the id that a row of an export gets. */

@@ -133,7 +133,7 @@ function readTables(db: Connection, part: Part): Tables {
   const before = known.get(key);
   if (before !== undefined) return before;
   const tables = describeTables(db, part);
-  // A site changes its schema meanwhile: the tables are not those of the text.
+  // A site has changed its schema meanwhile: these tables are not those of the text.
   if (JSON.stringify(readSchema(db, part)) !== key) return readTables(db, part);
   if (known.size >= mostKnown) known.clear();
   known.set(key, tables);

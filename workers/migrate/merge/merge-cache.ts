@@ -186,7 +186,7 @@ function isFree(
   return [...sources, "completed"].every((part) => !taken(part, part === "area" ? named : "0"));
 }
 
-/** Of a test that is only kept: versions of its steps and data name it. */
+/** Returns true if versions of a test are kept under the id: those of its steps and data name it. */
 function isKept(db: Connection, test: bigint): boolean {
   const sql = `SELECT EXISTS (SELECT 1 FROM completed.mtjobs_superseded WHERE table_name = 'tests' AND row_id = ?)`;
   return prepared<[bigint], number>(db, sql).pluck().get(test) === 1;

@@ -101,7 +101,7 @@ interface NewIdsOfRows {
   keptTests: readonly bigint[];
 }
 
-/** Returns the ids that rows and kept tests get, parents first. Until then the moved rows stay as they are: they are this job's. */
+/** Works out the new ids of rows and of kept tests, parents first. Under the lease nothing else changes them meanwhile. */
 function planNewIds(
   session: JobSession,
   guards: GuardIds,

@@ -43,7 +43,7 @@ export function areKeptGuarded({ db, sources }: Pick<JobSession, "db" | "sources
   });
 }
 
-/** SQL: versions are kept, and a run had moved once: a restored run has left its own, and what it had may have another id. */
+/** SQL: versions are kept, and a run has moved before, even if completed-runs.db has none now. A restore leaves versions. */
 const hasKeptOfMoved = `EXISTS (SELECT 1 FROM completed.mtjobs_superseded)
   AND (EXISTS (SELECT 1 FROM completed.mtjobs_seen) OR EXISTS (SELECT 1 FROM completed.mtjobs_purged))`;
 

@@ -14,6 +14,13 @@ import type { JobSession } from "../session/job-session.ts";
 /** Rows or tests read in one statement. */
 const chunk = 2_000;
 
+/** Where clients report on a test, whether its row is there or not. */
+const reportTables = ["test_steps", "test_data"] as const;
+type ReportTable = (typeof reportTables)[number];
+
+/** Steps or data of a source, searched up to an id. */
+export type SearchedUpTo = readonly [part: Source, table: ReportTable, id: bigint];
+
 /**
  * Returns those of `runs`, which are in completed-runs.db, that have any row in `part`. Reads only, with a few
  * milliseconds of a shared lock per statement.
@@ -85,7 +92,7 @@ function childrenBy({ records }: JobSession, part: Source, parent: "run_id" | "t
 export async function lateRuns(session: JobSession, part: Source): Promise<Set<bigint>> {
   const found = new Set<bigint>();
   for (const run of await movedRunsNamedBy(session, part)) found.add(run);
-  for (const table of reporting) {
+  for (const table of reportTables) {
     for (const run of await runsOfNewChildren(session, part, table)) found.add(run);
   }
   for (const run of await runsWithUnindexedRows(session, part)) found.add(run);
@@ -133,11 +140,7 @@ async function movedRunsNamedBy(session: JobSession, part: Source): Promise<bigi
   return found;
 }
 
-async function runsOfNewChildren(
-  session: JobSession,
-  part: Source,
-  table: (typeof reporting)[number],
-): Promise<bigint[]> {
+async function runsOfNewChildren(session: JobSession, part: Source, table: ReportTable): Promise<bigint[]> {
   const { db, context } = session;
   const { signal } = context;
   const seen = await session.read(() => seenUpTo({ db }, part, table));
@@ -188,41 +191,36 @@ function seenUpTo({ db }: Pick<JobSession, "db">, part: Source, table: string): 
   return seen === undefined || seen > highest ? undefined : seen;
 }
 
-const reporting = ["test_steps", "test_data"] as const;
-
-/** Steps or data of a source, searched up to an id. */
-export type SearchedUpTo = readonly [part: Source, table: (typeof reporting)[number], id: bigint];
-
 /**
  * Returns up to which ids steps and data count as searched once `writeSeen` commits: call before the search. Only below
  * the guards: above them Megatest gives an id again when its row was the highest and is deleted.
  */
 export function readSeen(session: JobSession): SearchedUpTo[] {
-  return session.sources.flatMap((part) =>
-    reporting.map((table): SearchedUpTo => {
-      const { highest, guard } = endsOf(session, part, table);
-      return [part, table, highest < guard ? highest : guard];
-    }),
-  );
+  return endsOf(session).map(({ part, table, highest, guard }) => [
+    part,
+    table,
+    highest < guard ? highest : guard,
+  ]);
 }
 
-/** Above the guards every job searches again; that many rows take it a few hundredths of a second. */
+/** Rows above the guards that each job may search again. */
 const mostSearchedAgain = 50_000n;
 
 /** Returns true if the guards should be raised, so that the next jobs have less to search. */
 export function areGuardsFarBelow(session: JobSession): boolean {
-  return session.sources.some((part) =>
-    reporting.some((table) => {
-      const { highest, guard } = endsOf(session, part, table);
-      return highest - guard > mostSearchedAgain;
-    }),
-  );
+  return endsOf(session).some(({ highest, guard }) => highest - guard > mostSearchedAgain);
 }
 
-/** Without a guard it counts as 0. */
-function endsOf({ db }: JobSession, part: Source, table: (typeof reporting)[number]) {
-  const { ids } = readHidden(db, part, guardName);
-  return { highest: largestId(db, `${part}.${table}`) ?? 0n, guard: ids[table] ?? 0n };
+/** Returns the highest ids of steps and data, and their guards'; 0 for a guard that is missing. */
+function endsOf({ db, sources }: JobSession) {
+  return sources.flatMap((part) => {
+    const { ids } = readHidden(db, part, guardName);
+    return reportTables.map((table) => ({
+      ...{ part, table },
+      highest: largestId(db, `${part}.${table}`) ?? 0n,
+      guard: ids[table] ?? 0n,
+    }));
+  });
 }
 
 export function writeSeen(session: JobSession, seen: readonly SearchedUpTo[]): void {
